@@ -149,5 +149,5 @@ class Badges:
         scene = parts.conversation(txn, f"introduce {room_id} {bot}", now_ms)
         localizer = scene.localizer(person)
         url = scene.links.page("official", one.id) if scene.links is not None else ""
-        doc = texts.introduced_doc(localizer, snapshot, one, url, self._parts.bot.user_id)
+        doc = texts.introduced_doc(localizer, snapshot, one, url, bot, self._parts.bot.user_id)
         scene.tell(room_id, person, doc, is_quiet=True)

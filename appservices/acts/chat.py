@@ -38,8 +38,8 @@ def hear(scene: Scene, inbound: Inbound, parts: Parts, *, is_greeted: bool) -> N
         store.CHATS.set_greeted(scene.txn, room_id)
     parsed = read_command(inbound.content, (*texts.COMMANDS, *page_commands(scene)), language)
     body = inbound.content.get("body")
-    if parsed is None and isinstance(body, str) and body.strip()[:1] in ("@", "#", "!"):
-        look_up(scene, room_id, person, body, parts)  # the account alone, as people paste it
+    if parsed is None and isinstance(body, str) and core.is_of_an_id(body):
+        look_up(scene, room_id, person, body, parts)  # as people paste it, and ask
     elif parsed is None or parsed.command is HELP:
         greet(scene, room_id, person)
     elif parsed.command is texts.CHECK:

@@ -6,21 +6,33 @@ import datetime as dt
 import os
 import secrets
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.acts import store
 from appservices.acts.config import ActsSection, OrganisationSection
-from appservices.acts.service import Directories, org_body, own_of, said, signed_text
+from appservices.acts.domains import doubt
+from appservices.acts.service import (
+    Directories,
+    key_of,
+    org_body,
+    own_of,
+    said,
+    says,
+    signed_text,
+)
 from veche.acts import LastSigned
 from veche.acts.signed_tree import current
+from veche.contracts.directory.entries import parsed
 from veche.contracts.directory.rules import EntryRefusedError, Fault
-from veche.protocol.errors import ConfigError
+from veche.protocol.errors import ConfigError, MalformedError
 from veche.runtime.config import parse_duration
 from veche.runtime.config.secret_files import read_secret_bytes
 from veche.runtime.config.sections import load
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database.clock import database_ms
+from veche.runtime.web.outbound import Outbound
 from veche.server.installed import add_config_option
 from veche.server.offline import config_of, database_of, transaction
 from veche.transparency.envelope import KEY_BYTES
@@ -28,11 +40,11 @@ from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from appservices.acts.service import Own
     from veche.contracts.directory.rules import Directory
-    from veche.contracts.directory.snapshot import Snapshot
+    from veche.contracts.directory.snapshot import Organisation, Snapshot
     from veche.contracts.directory.trusted import Trusted
     from veche.runtime.database import Cursor
 
@@ -68,6 +80,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         subcommands, "org", "enter an organisation, or change what is said of it", run_org
     )
     one.add_argument("file", type=Path, metavar="FILE", help="YAML, with the section organisation")
+    one.add_argument(
+        "--unproven", action="store_true", help="do not ask its domain whether it is its own"
+    )
     one = _command(subcommands, "rotate", "give an organisation other keys or accounts", run_rotate)
     one.add_argument("organisation", metavar="ORG", help="its id")
     one.add_argument("--key", metavar="KEY", help="its new public key")
@@ -84,16 +99,17 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="its old key; left out: that which this server keeps. Without it, see --lost",
     )
     one.add_argument("--lost", action="store_true", help="the old key is lost: it counts in 72 h")
-    one = _command(subcommands, "names", "protect names: nobody else may bear them", run_names)
+    one = _command(subcommands, "names", "protect names: nobody else may bear them", run_said)
+    one.set_defaults(kind="names")
     one.add_argument("organisation", metavar="ORG", help="its id")
-    one.add_argument("name", nargs="*", metavar="NAME", help="all of them; none: they are free")
+    one.add_argument("names", nargs="*", metavar="NAME", help="all of them; none: they are free")
     one.add_argument("--appeal", required=True, metavar="ADDRESS", help="for who is refused")
     for word, text in (
         ("suspend", "make an organisation unofficial for a while"),
         ("resume", "make an organisation official again that was suspended"),
         ("end", "make an organisation unofficial for ever"),
     ):
-        one = _command(subcommands, word, text, run_measure)
+        one = _command(subcommands, word, text, run_said)
         one.set_defaults(kind=word)
         one.add_argument("organisation", metavar="ORG", help="its id")
         one.add_argument("--reason", required=True, metavar="TEXT", help="for people")
@@ -115,7 +131,7 @@ def _command(
     subcommands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
     text: str,
-    run: Callable[[argparse.Namespace], int],
+    run: Callable[..., Any],
 ) -> argparse.ArgumentParser:
     one = subcommands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
     if name != "check":
@@ -150,22 +166,33 @@ def run_key(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_org(arguments: argparse.Namespace) -> int:
+async def run_org(reactor: Any, arguments: argparse.Namespace) -> None:
     """Run `veche directory org`."""
     section = load(arguments.file, {"organisation": OrganisationSection})["organisation"]
     assert isinstance(section, OrganisationSection)  # noqa: S101 -- for the types
     if section.protects:
         words = "organisation.protects: leave it out, and run `veche directory names`"
         raise ConfigError(f"{arguments.file}: {words}")
+    acts, config = _opened(arguments)
+    seed_of = read_operator_key(config.crypto.key_path).seed
+    key = section.key or key_of(seed_of, section.id).verifier.to_text()
+    why = None
+    if not arguments.unproven:
+        outbound = Outbound(reactor, allowed=[ip_network(one) for one in acts.networks])
+        why = await doubt(outbound, section.domain, key)
 
     def make(txn: Cursor, own: Own, state: Directory, at_ms: int) -> Mapping[str, Any]:
         known = state.snapshot(at_ms).organisations.get(section.id)
         given = dict(section.accounts) | dict.fromkeys(section.bots, "")
-        key = section.key or own.key_of(section.id).verifier.to_text()
         start = said(state, "org", section.id, at_ms)
-        return org_body(section, own, key, _masters(txn, given), start, known)
+        body = org_body(section, own, key, _masters(txn, given), start, known)
+        seen_ms = at_ms if why == "" else None
+        if seen_ms is None and known is not None and known.said.domain == section.domain:
+            seen_ms = known.domain_seen_ms
+        return body if seen_ms is None else body | {"domain_seen_ms": seen_ms}
 
-    return _write(arguments, make)
+    unless = f"{why}, or give --unproven" if why else ""
+    _write(arguments, make, unless)
 
 
 def run_rotate(arguments: argparse.Namespace) -> int:
@@ -194,74 +221,73 @@ def run_rotate(arguments: argparse.Namespace) -> int:
     return _write(arguments, make)
 
 
-def run_names(arguments: argparse.Namespace) -> int:
-    """Run `veche directory names`."""
-
-    def make(_txn: Cursor, _own: Own, state: Directory, at_ms: int) -> Mapping[str, Any]:
-        more = {"names": arguments.name, "appeal": arguments.appeal}
-        return said(state, "names", arguments.organisation, at_ms) | more
-
-    return _write(arguments, make)
-
-
-def run_measure(arguments: argparse.Namespace) -> int:
-    """Run `veche directory suspend`, `resume` and `end`."""
+def run_said(arguments: argparse.Namespace) -> int:
+    """Run `veche directory names`, `suspend`, `resume` and `end`."""
+    given = vars(arguments)
+    fields = {name: given[name] for name in ("names", "reason", "appeal") if name in given}
     try:
-        lasts = getattr(arguments, "lasts", None)
-        lasts_ms = None if lasts is None else parse_duration(lasts)
+        lasts_ms = parse_duration(given["lasts"]) if given.get("lasts") is not None else None
     except ValueError as e:
         raise ConfigError(f"--for: {e}. Write it like '14 d'.") from e
 
     def make(_txn: Cursor, _own: Own, state: Directory, at_ms: int) -> Mapping[str, Any]:
-        body = said(state, arguments.kind, arguments.organisation, at_ms)
-        body["reason"] = arguments.reason
-        if arguments.kind != "resume":
-            body["appeal"] = arguments.appeal
-        if lasts_ms is not None:
-            body["until_ms"] = at_ms + lasts_ms
-        return body
+        until = {} if lasts_ms is None else {"until_ms": at_ms + lasts_ms}
+        return said(state, arguments.kind, arguments.organisation, at_ms) | fields | until
 
     return _write(arguments, make)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Run `veche directory check`: 1 if something is wrong, or the account is not official."""
-    section, dsn_config = _opened(arguments)
+    section, config = _opened(arguments)
 
-    def work(txn: Cursor) -> tuple[Directories, Trusted, Directory]:
-        directories = _directories(txn, section, dsn_config)
-        return directories, directories.trusted(txn, database_ms(txn)), directories.state(txn)
+    def work(txn: Cursor) -> tuple[Directories, Trusted]:
+        directories = _directories(txn, section, config)
+        return directories, directories.trusted(txn, database_ms(txn))
 
-    with database_of(dsn_config) as dsn:
-        directories, trusted, state = transaction(dsn, work)
-    snapshot = trusted.snapshots[0]
-    if arguments.account:
-        owner = snapshot.owner_of(arguments.account)
-        if owner is None:
-            sys.stdout.write(f"{arguments.account}: nobody vouches for it\n")
-            return 1
-        sys.stdout.write(f"{arguments.account}: {_line(snapshot, owner.id)}\n")
-        return 0 if snapshot.is_official(arguments.account) else 1
-    keys = [key.to_text() for root in directories.roots[:1] for key in root.keys]
-    sys.stdout.writelines(f"key {key}\n" for key in keys)
-    sys.stdout.writelines(f"{_line(snapshot, id_)}\n" for id_ in sorted(snapshot.organisations))
+    with database_of(config) as dsn:
+        directories, trusted = transaction(dsn, work)
+    account = arguments.account
+    if account:
+        found = trusted.owner_of(account)
+        line = "nobody vouches for it" if found is None else _line(*found)
+        sys.stdout.write(f"{account}: {line}\n")
+        return 0 if found is not None and found[0].is_official(account) else 1
+    refused = directories.refused
     sys.stdout.writelines(
-        f"entry {place} changes nothing ({error.fault}): {error}\n"
-        for place, error in state.refused.items()
+        f"{line}\n"
+        for line in (
+            *_lines(directories, trusted),
+            *(f"entry {place} changes nothing ({e.fault}): {e}" for place, e in refused.items()),
+            *(
+                f"{one.what} {one.value} is in two directories: {' and '.join(one.directories)}"
+                for one in trusted.conflicts
+            ),
+        )
     )
-    sys.stdout.writelines(
-        f"{one.what} {one.value} is in two directories: {' and '.join(one.directories)}\n"
-        for one in trusted.conflicts
-    )
-    return 1 if state.refused or trusted.conflicts else 0
+    return 1 if refused or trusted.conflicts else 0
 
 
-def _line(snapshot: Snapshot, organisation: str) -> str:
-    chain = " > ".join(one.id for one in snapshot.chain(organisation))
-    one = snapshot.organisations[organisation]
-    day = dt.datetime.fromtimestamp(one.since_ms / 1000, tz=dt.UTC).date()
-    by = one.vouched_by or "the directory"
-    return f"{snapshot.standing(organisation)}: {chain}, since {day}, verified by {by}"
+def _lines(directories: Directories, trusted: Trusted) -> Iterator[str]:
+    """All directories: the keys of each, and its organisations."""
+    for root, snapshot in zip(directories.roots, trusted.snapshots, strict=True):
+        yield from (f"key {key.to_text()}" for key in root.keys)
+        known = snapshot.organisations
+        yield from (_line(snapshot, known[id_]) for id_ in sorted(known))
+
+
+def _line(snapshot: Snapshot, one: Organisation) -> str:
+    chain = " > ".join(each.id for each in snapshot.chain(one.id))
+    by = one.vouched_by or f"the directory {snapshot.directory}"
+    proof = "is not proven"
+    if one.domain_seen_ms is not None:
+        proof = f"is its domain, as it proved on {_day(one.domain_seen_ms)}"
+    start = f"{snapshot.standing(one.id)}: {chain}, since {_day(one.since_ms)}, verified by {by}"
+    return f"{start}; {one.said.domain} {proof}"
+
+
+def _day(at_ms: int) -> dt.date:
+    return dt.datetime.fromtimestamp(at_ms / 1000, tz=dt.UTC).date()
 
 
 def _masters(txn: Cursor, given: Mapping[str, str]) -> dict[str, str]:
@@ -279,8 +305,8 @@ def _masters(txn: Cursor, given: Mapping[str, str]) -> dict[str, str]:
 def _opened(arguments: argparse.Namespace) -> tuple[ActsSection, Any]:
     config = config_of(arguments)
     section = config.services.get("acts")
-    if not isinstance(section, ActsSection) or section.directory is None:
-        raise ConfigError(f"{config.path}: acts.directory is missing. Run this where it is.")
+    if not isinstance(section, ActsSection):
+        raise ConfigError(f"{config.path}: the section acts is missing. Run this where it is.")
     return section, config
 
 
@@ -291,25 +317,47 @@ def _directories(txn: Cursor, section: ActsSection, config: Any) -> Directories:
     return Directories(section, own)
 
 
-def _write(arguments: argparse.Namespace, make: Make) -> int:
+def _write(arguments: argparse.Namespace, make: Make, unless: str = "") -> int:
+    """Enter what is made, if it says something new.
+
+    Args:
+        arguments: Of the command.
+        make: Makes it.
+        unless: Why nothing is entered, though no rule keeps it out; empty: nothing does.
+    """
     section, config = _opened(arguments)
+    by = arguments.by or ""
 
-    def work(txn: Cursor) -> int:
+    def work(txn: Cursor) -> tuple[int, bool]:
         directories = _directories(txn, section, config)
+        before = directories.state(txn).size  # or there is none of one's own
         own = directories.own
-        assert own is not None  # noqa: S101 -- for the types: there is a directory
-        by = own.key_of(arguments.by) if arguments.by else own.entry_signer
+        assert own is not None  # noqa: S101 -- for the types: said above
 
-        def made(state: Directory, at_ms: int) -> Sequence[str]:
-            return [signed_text(make(txn, own, state, at_ms), [by])]
+        def made(state: Directory, at_ms: int) -> Iterator[str]:
+            body = make(txn, own, state, at_ms)
+            known = state.snapshot(at_ms).organisations.get(body["org"])
+            if known is None or known.ended or not _says(known, body, by):
+                yield signed_text(body, own.key_of(by) if by else own.entry_signer)
+            if unless:
+                raise ConfigError(f"{unless}. Nothing is entered.")
 
-        return directories.write(txn, made, database_ms(txn))
+        size = directories.write(txn, made, database_ms(txn)).size
+        return size, size == before
 
     try:
         with database_of(config) as dsn:
-            size = transaction(dsn, work)
+            size, is_same = transaction(dsn, work)
     except EntryRefusedError as e:
         words = _NEXT.get(e.fault, "Correct it, and run the command again")
         raise ConfigError(f"{e}. Nothing is entered. {words}.") from e
-    sys.stdout.write(f"The directory has {size} entries.\n")
+    before = "Nothing has changed. " if is_same else ""
+    sys.stdout.write(f"{before}The directory has {size} entries.\n")
     return 0
+
+
+def _says(known: Organisation, body: Mapping[str, Any], by: str) -> bool:
+    try:
+        return says(known, parsed(body), by)
+    except MalformedError:
+        return False  # the rules say what is wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 import attrs
 from rapidfuzz import fuzz, process, utils
@@ -25,7 +26,9 @@ NEAR_MIN: Final = 75
 _USER: Final = re.compile(r"@[^\s:]{1,250}:[^\s]{1,250}")
 _ALIAS: Final = re.compile(r"#[^\s:]{1,250}:[^\s]{1,250}")
 _ROOM: Final = re.compile(r"![^\s]{1,254}")
-_LINK: Final = re.compile(r"https://matrix\.to/#/([^\s?]+)")
+_LINK: Final = re.compile(r"https://matrix\.to/#/([^\s?]+)\S*")
+_IN_WORDS: Final = re.compile(r"(?:^|[\s(<\"'])([@#][^\s:]{1,250}:[\w.:\[\]-]{0,249}[\w\]])")
+"""An account or an alias among other words."""
 _CHARACTERS_MAX: Final = 255
 _LOOKS: Final = str.maketrans("авсеһіјкмнорѕтухАВСЕНІЈКМОРЅТУХ", "abcehijkmhopstyxABCEHIJKMOPSTYX")
 """Cyrillic letters that look like Latin ones."""
@@ -51,15 +54,21 @@ class Asked:
 
 def read_asked(typed: str) -> Asked | None:
     """Read what somebody wrote after *check*; None: nothing that can be looked up."""
-    text = typed.strip()
-    if (link := _LINK.fullmatch(text)) is not None:
-        text = link[1].replace("%40", "@").replace("%23", "#").replace("%3A", ":")
+    text = _LINK.sub(lambda link: unquote(link[1]), typed).strip()
     if not text or len(text) > _CHARACTERS_MAX or "\0" in text:
         return None
     for kind, pattern in (("account", _USER), ("alias", _ALIAS), ("room", _ROOM)):
         if pattern.fullmatch(text):
             return Asked(kind, text)
+    if (found := _IN_WORDS.search(text)) is not None:
+        return Asked("account" if found[1][0] == "@" else "alias", found[1])
     return None if text[0] in "@#!" else Asked("name", text)
+
+
+def is_of_an_id(typed: str) -> bool:
+    """Whether somebody wrote of an account or a room without being asked for one."""
+    asked = read_asked(typed)
+    return typed.strip()[:1] in {"@", "#", "!"} if asked is None else asked.kind != "name"
 
 
 def near(trusted: Trusted, name: str) -> Sequence[tuple[Snapshot, Organisation]]:

@@ -92,7 +92,7 @@ class Following:
 
     def _held(self, txn: Cursor, log: str) -> Held:
         texts = tuple(text for _, text in store.entries(txn, log, 0))
-        return Held(texts, store.followed(txn, log).size)
+        return Held(texts, store.followed(txn, log))
 
     def _keep(self, txn: Cursor, log: str, held: Held, new: Held) -> None:
         store.DirectoryTree(log).lock(txn)

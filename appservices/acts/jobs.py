@@ -15,7 +15,7 @@ from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.store import bots_in, readers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.acts.scene import Scene
     from veche.messaging.jobs import Job
@@ -32,20 +32,23 @@ class Check(ChatJob[Parts]):
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
         """Find the account, whose keys it has and what it calls itself."""
-        account, kind, value = "", job.payload["kind"], job.payload["value"]
-        if kind == "account":
-            account = value
-        else:
-            room_id = value if kind == "room" else await self._room_of(value)
+        kind, account, person = job.payload["kind"], job.payload["value"], job.payload["person"]
+        others: Sequence[str] = ()
+        if kind != "account":
+            room_id = account if kind == "room" else await self._room_of(account)
             if not room_id:
                 return {"end": "no_room"}
-            asking = UserId(job.payload["person"]) if kind == "room" else None
-            account = await self._creator(RoomId(room_id), asking)
+            account, others = await self._who(RoomId(room_id), person, is_open=kind == "alias")
             if not account:
                 return {"end": "hidden_room"}
+        is_own = kind != "account" and account == person
+        if is_own and not others:
+            return {"end": "alone"}
+        account = others[0] if is_own else account
         master, is_seen = await self._master(account)
         shown = await self._shown(account)
-        return {"end": "", "account": account, "master": master, "seen": is_seen, "shown": shown}
+        found = {"account": account, "master": master, "seen": is_seen, "shown": shown}
+        return {"end": "", "own": is_own, "others": len(others) > 1, **found}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Answer."""
@@ -59,9 +62,13 @@ class Check(ChatJob[Parts]):
             return texts.no_room_doc(localizer, value)
         if result["end"] == "hidden_room":
             return texts.hidden_room_doc(localizer, value)
+        if result["end"] == "alone":
+            return texts.alone_doc(localizer, value)
         account = result["account"]
         head: Doc = ()
-        if job.payload["kind"] != "account":
+        if result["own"]:
+            head = texts.own_room_doc(localizer, value, account, has_others=result["others"])
+        elif job.payload["kind"] != "account":
             head = texts.room_doc(localizer, value, account)
         return (*head, *self._account_doc(scene, person, account, result))
 
@@ -90,20 +97,36 @@ class Check(ChatJob[Parts]):
         found = answer.get("room_id") if answer is not None else None
         return found if isinstance(found, str) else ""
 
-    async def _creator(self, room_id: RoomId, asking: UserId | None) -> str:
-        """Who made a room; empty if none of our bots is there to say it, or the asker is not."""
+    async def _who(
+        self, room_id: RoomId, person: str, *, is_open: bool
+    ) -> tuple[str, Sequence[str]]:
+        """Who made a room, and who is there beside the asker, official accounts first.
 
-        def read(txn: Cursor) -> UserId | None:
-            is_known = asking is None or asking in {one for one, _ in readers(txn, room_id)}
-            return next(iter(bots_in(txn, room_id)), None) if is_known else None
+        Nobody, if none of our bots is there to say it, or the asker is not and it is not open.
+        """
 
-        bot = await self._host.database.run("directory.room", read)
+        def read(txn: Cursor) -> tuple[UserId | None, Sequence[str]]:
+            members = {user for user, _ in readers(txn, room_id)}
+            if not is_open and person not in members:
+                return None, ()
+            trusted = self._parts.directories.trusted(txn, self._host.now_ms())
+            known = {
+                account
+                for snapshot in trusted.snapshots
+                for one in snapshot.organisations.values()
+                for account in one.accounts
+            }
+            others = members - {person, self._bot} or members - {person}
+            bot = next(iter(bots_in(txn, room_id)), None)
+            return bot, sorted(others, key=lambda user: (user not in known, user))
+
+        bot, others = await self._host.database.run("directory.room", read)
         if bot is None:
-            return ""
+            return "", ()
         where = path("rooms", room_id, "state", "m.room.create", "")
         answer = await self._asked("GET", where, user=bot, query={"format": "event"})
         sender = answer.get("sender") if answer is not None else None
-        return sender if isinstance(sender, str) else ""
+        return (sender, others) if isinstance(sender, str) else ("", ())
 
     async def _master(self, account: str) -> tuple[str, bool]:
         """The master key that others see of an account, and whether that could be looked at."""

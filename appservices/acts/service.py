@@ -13,7 +13,7 @@ from appservices.acts import store
 from appservices.acts.core import SEED, directory_origin
 from veche.acts import signed_tree
 from veche.contracts.directory.bundle import ENTRIES_MAX, Bundle, BundleEntry
-from veche.contracts.directory.entries import entry_text
+from veche.contracts.directory.entries import NamesEntry, OrgEntry, entry_text
 from veche.contracts.directory.rules import Directory, EntryRefusedError, Fault
 from veche.contracts.directory.snapshot import Root
 from veche.contracts.directory.trusted import Trusted
@@ -22,11 +22,12 @@ from veche.transparency.act_proof import act_origin
 from veche.transparency.notes import NoteSigner, log_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from appservices.acts.config import ActsSection, OrganisationSection
     from veche.acts import LastSigned
     from veche.acts.witnesses.asking import Witnesses
+    from veche.contracts.directory.entries import AnyEntry
     from veche.contracts.directory.snapshot import Organisation
     from veche.runtime.database import Cursor
 
@@ -67,7 +68,12 @@ class Own:
 
     def key_of(self, organisation: str) -> NoteSigner:
         """The key of an organisation that this server keeps."""
-        return NoteSigner(organisation, self.seed_of(f"{SEED} {organisation}"))
+        return key_of(self.seed_of, organisation)
+
+
+def key_of(seed_of: Callable[[str], bytes], organisation: str) -> NoteSigner:
+    """The key of an organisation, of the seeds of the server that keeps it."""
+    return NoteSigner(organisation, seed_of(f"{SEED} {organisation}"))
 
 
 def own_of(
@@ -119,6 +125,11 @@ class Directories:
         own = self.own.root.log if self.own is not None else None
         return [log for log, state in self._states.items() if log != own and not state.size]
 
+    @property
+    def refused(self) -> Mapping[int, EntryRefusedError]:
+        """Entries of ours that changed nothing, as of the last look, by place."""
+        return self._states[self.own.root.log].refused if self.own is not None else {}
+
     def state(self, txn: Cursor) -> Directory:
         """All of our directory, with what it refused.
 
@@ -129,13 +140,14 @@ class Directories:
             return self._read(txn, self._own.root.log)
 
     def write(
-        self, txn: Cursor, made: Callable[[Directory, int], Sequence[str]], now_ms: int
-    ) -> int:
-        """Add entries to our directory and sign its head; how many there are now.
+        self, txn: Cursor, made: Callable[[Directory, int], Iterable[str]], now_ms: int
+    ) -> Directory:
+        """Add entries to our directory and sign its head; return what it says then.
 
         Args:
             txn: A transaction, which writes entries once.
-            made: Makes the texts, from the state and the moment of the first.
+            made: Makes the texts, from the state and the moment of the first; the state has each
+                before the next is made.
             now_ms: UTC.
 
         Raises:
@@ -148,15 +160,16 @@ class Directories:
         state = Directory(own.root)
         for _, text in store.entries(txn, own.root.log, 0):
             state.add(text)
-        first, texts = state.size, made(state, max(now_ms, state.at_ms))
-        for text in texts:
+        first, texts = state.size, list[str]()
+        for text in made(state, max(now_ms, state.at_ms)):
             if (error := state.add(text)) is not None:
                 raise error
+            texts.append(text)
         if texts:
             store.add(txn, own.root.log, first, texts)
             while signed_tree.publish(txn, own.tree, own.signer, now_ms, own.last_signed):
                 pass
-        return state.size
+        return state
 
     @property
     def _own(self) -> Own:
@@ -182,11 +195,9 @@ def said(state: Directory, kind: str, organisation: str, at_ms: int) -> dict[str
     return {"v": 1, "kind": kind, "org": organisation, "at_ms": at_ms, "prev": prev}
 
 
-def signed_text(body: Mapping[str, Any], signers: Sequence[NoteSigner]) -> str:
-    """The text of an entry that some sign."""
-    for one in signers:
-        body = one.sign_object(body)
-    return entry_text(body)
+def signed_text(body: Mapping[str, Any], by: NoteSigner) -> str:
+    """The text of an entry that somebody signs."""
+    return entry_text(by.sign_object(body))
 
 
 def org_body(
@@ -221,49 +232,48 @@ def org_body(
     }
 
 
+def says(now: Organisation, entry: AnyEntry, by: str) -> bool:
+    """Whether a directory says the same of an organisation already, in the same name.
+
+    Args:
+        now: As the directory has it.
+        entry: Who it is, or its names; others always say something new.
+        by: Organisation that signs it; empty: the directory does.
+    """
+    if isinstance(entry, NamesEntry):
+        return (tuple(entry.names), entry.appeal) == (now.names, now.appeal)
+    if not isinstance(entry, OrgEntry) or by != now.vouched_by:
+        return False
+    is_new = entry.domain_seen_ms is not None and now.said.domain_seen_ms is None
+    kept = ("at_ms", "prev", *(() if is_new else ("domain_seen_ms",)))
+    return entry.model_copy(update={name: getattr(now.said, name) for name in kept}) == now.said
+
+
 def entered(
     own: Own, organisations: Sequence[OrganisationSection], masters: Mapping[str, str]
-) -> Callable[[Directory, int], Sequence[str]]:
+) -> Callable[[Directory, int], Iterator[str]]:
     """Entries of organisations of the configuration that are not in the directory yet.
 
-    And of those that stand there without a log of acts, as older versions wrote them. Each is
-    signed by the organisation of which it is a part, or by the directory. One whose bots have no
-    published identity yet is left out, and so are those below it.
+    Each is signed by the organisation of which it is a part, or by the directory. One whose bots
+    have no published identity yet is left out, and so are those below it.
     """
 
-    def make(state: Directory, at_ms: int) -> Sequence[str]:
-        texts: list[str] = []
-        known = state.snapshot(at_ms).organisations
-        there = set(known)
+    def make(state: Directory, at_ms: int) -> Iterator[str]:
         for one in organisations:
-            if _lacks_log(known, one.id):
-                now = known[one.id]
-                start = said(state, "org", one.id, at_ms)
-                body = org_body(one, own, now.key.to_text(), now.accounts, start, now)
-                texts.append(signed_text(body, [own.entry_signer]))
-            if one.id in there or not masters.keys() >= {*one.bots}:
+            is_orphan = one.parent is not None and state.last_of(one.parent) is None
+            is_there = state.last_of(one.id) is not None
+            if is_there or is_orphan or not masters.keys() >= {*one.bots}:
                 continue
-            if one.parent is not None and one.parent not in there:
-                continue
-            there.add(one.id)
             accounts = {user: masters[user] for user in one.bots}
-            start = {"v": 1, "kind": "org", "org": one.id, "at_ms": at_ms, "prev": None}
             key = own.key_of(one.id).verifier.to_text()
-            body = org_body(one, own, key, accounts, start, None)
+            body = org_body(one, own, key, accounts, said(state, "org", one.id, at_ms), None)
             by = own.entry_signer if one.parent is None else own.key_of(one.parent)
-            texts.append(signed_text(body, [by]))
+            yield signed_text(body, by)
             if one.protects:
-                last = state.size + len(texts) - 1
                 names = {"names": list(one.protects), "appeal": one.complaints}
-                more = {**start, "kind": "names", "prev": last, **names}
-                texts.append(signed_text(more, [own.entry_signer]))
-        return texts
+                yield signed_text(said(state, "names", one.id, at_ms) | names, own.entry_signer)
 
     return make
-
-
-def _lacks_log(known: Mapping[str, Organisation], id_: str) -> bool:
-    return id_ in known and known[id_].ended is None and not known[id_].said.logs
 
 
 def enter(
@@ -273,20 +283,19 @@ def enter(
     now_ms: int,
 ) -> bool:
     """Enter organisations of the configuration; whether all of them are there now."""
+
+    def are_there(state: Directory) -> bool:
+        return all(state.last_of(one.id) is not None for one in organisations)
+
     own = directories.own
-    if own is None or not organisations:
-        return True
-    known = directories.state(txn).snapshot(now_ms).organisations
-    if all(one.id in known and not _lacks_log(known, one.id) for one in organisations):
+    if own is None or are_there(directories.state(txn)):
         return True
     bots = [user for one in organisations for user in one.bots]
-    make = entered(own, organisations, store.master_keys(txn, bots))
+    made = entered(own, organisations, store.master_keys(txn, bots))
     try:
-        directories.write(txn, make, now_ms)
+        return are_there(directories.write(txn, made, now_ms))
     except EntryRefusedError as e:
         raise ConfigError(f"acts.directory.organisations: {e}") from e
-    texts = [text for _, text in store.entries(txn, own.root.log, 0)]
-    return all(any(f'"org":"{one.id}"' in text for text in texts) for one in organisations)
 
 
 def bundle(txn: Cursor, directories: Directories, witnesses: Witnesses, since: int) -> Bundle:

@@ -14,6 +14,7 @@ from appservices.acts.chat import greet, hear
 from appservices.acts.config import ActsSection
 from appservices.acts.following import Following
 from appservices.acts.jobs import Check
+from appservices.acts.notices import TELL, Notices, Tell
 from appservices.acts.policy_server import SEED, PolicyServer
 from appservices.acts.routes import API, WELL_KNOWN, DirectoryRoutes
 from appservices.acts.scene import CHECK, PURPOSE, Parts
@@ -98,15 +99,18 @@ class Acts(Service):
 
     def job_handlers(self) -> Mapping[str, JobHandler]:
         """Return what the bot does outside transactions, by kind of job."""
-        return {join_kind(PURPOSE): Join(self._parts, greet), CHECK: Check(self._parts)}
+        parts = self._parts
+        join = {join_kind(PURPOSE): Join(parts, greet)}
+        return {**join, CHECK: Check(parts), TELL: Tell(parts)}
 
     async def started(self) -> None:
-        """Enter the organisations of the configuration, and follow the directories of others."""
+        """Enter the organisations of the configuration, follow others' directories, tell people."""
         if self.directories.own is not None:
             self._host.spawn("directory.enter", self._enter())
             Badges(self._parts).start()
             self._host.witnesses.start(self._host.spawn, self._trees)
         self._following.start()
+        Notices(self._parts).start()
 
     async def _enter(self) -> None:
         """Enter organisations once all their bots are there, which other processes may carry."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from veche.acts.head_store import TableTree
 from veche.bots import Chats
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CHATS: Final = Chats("acts")
 CHANNEL: Final = "veche_directory"
 """Where processes hear that a directory has a new entry."""
+NOTICES_KEPT_MS: Final = 100 * 86_400_000
+"""How long it is known of what people were told: longer than the homeserver keeps that."""
 
 
 class DirectoryTree(TableTree):
@@ -49,25 +51,11 @@ def add(txn: Cursor, log: str, place: int, texts: Sequence[str]) -> None:
     txn.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
 
-class Followed(NamedTuple):
-    """How far a directory of others is followed.
-
-    Attributes:
-        size: Entries of the newest head that was seen.
-        seen_at_ms: When it was last heard of, UTC.
-        why: What is wrong; None: nothing.
-    """
-
-    size: int
-    seen_at_ms: int
-    why: str | None
-
-
-def followed(txn: Cursor, log: str) -> Followed:
-    """Read how far a directory of others is followed."""
-    txn.execute("SELECT size, seen_at_ms, why FROM acts.followed WHERE log = %s", (log,))
+def followed(txn: Cursor, log: str) -> int:
+    """How many entries the newest head has that was seen of a directory of others."""
+    txn.execute("SELECT size FROM acts.followed WHERE log = %s", (log,))
     row = txn.fetchone()
-    return Followed(*row) if row else Followed(0, 0, None)
+    return int(row[0]) if row else 0
 
 
 def follow(txn: Cursor, log: str, size: int, now_ms: int) -> None:
@@ -122,3 +110,13 @@ def master_keys(txn: Cursor, accounts: Sequence[str]) -> dict[str, str]:
         (list(accounts),),
     )
     return dict(txn.fetchall())
+
+
+def keep_notice(txn: Cursor, id_: str, now_ms: int) -> bool:
+    """Keep that somebody is told of something; whether it is new. Old ones are forgotten."""
+    txn.execute("DELETE FROM acts.notice WHERE at_ms < %s", (now_ms - NOTICES_KEPT_MS,))
+    txn.execute(
+        "INSERT INTO acts.notice (id, at_ms) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1",
+        (id_, now_ms),
+    )
+    return txn.fetchone() is not None

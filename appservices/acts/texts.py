@@ -72,7 +72,7 @@ def near_doc(
         return (
             Paragraph(
                 localizer.text(
-                    "No directory that I trust has anybody of the name {name}.", name=name
+                    "No directory that I trust calls anybody {name} official now.", name=name
                 )
             ),
             Paragraph(localizer.text("Whoever writes to you under that name is not vouched for.")),
@@ -106,6 +106,7 @@ def chain_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> Do
         (localizer.text("It belongs to"), chain),
         (localizer.text("In the directory since"), localizer.date(one.since_ms)),
         (localizer.text("Verified by"), vouched_by(localizer, snapshot, one)),
+        (localizer.text("Domain"), domain_text(localizer, one)),
         (localizer.text("Complaints"), one.said.complaints),
     )
     if not one.said.purposes:
@@ -121,6 +122,15 @@ def chain_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> Do
     return (Facts(facts), *asks)
 
 
+def domain_text(localizer: Localizer, one: Organisation) -> str:
+    """The domain of an organisation, and whether it has proved that it is its own."""
+    domain, seen_ms = one.said.domain, one.domain_seen_ms
+    if seen_ms is None:
+        return localizer.text("{domain} (not proven)", domain=domain)
+    day = localizer.date(seen_ms)
+    return localizer.text("{domain}, as it proved on {day}", domain=domain, day=day)
+
+
 def vouched_by(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> str:
     """Who entered an organisation."""
     above = snapshot.organisations.get(one.vouched_by)
@@ -130,14 +140,32 @@ def vouched_by(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> s
 
 
 def introduced_doc(
-    localizer: Localizer, snapshot: Snapshot, one: Organisation, url: str, checker: str
+    localizer: Localizer, snapshot: Snapshot, one: Organisation, url: str, account: str, me: str
 ) -> Doc:
-    """Who writes here, for clients that show no badge: the first word of an official bot."""
+    """Who writes here, for clients that show no badge: the first word of an official bot.
+
+    Args:
+        localizer: Of the person.
+        snapshot: Who is official now.
+        one: Whose bot it is.
+        url: Of the page about it; empty: there is none.
+        account: Of the bot.
+        me: The account of the bot that says who is official, which may be the same.
+    """
     name, by = one.name(localizer.language), vouched_by(localizer, snapshot, one)
-    who = localizer.text("This is {name}, verified by {by}.", name=name, by=by)
-    how = localizer.text(
-        "Do you want to be sure? Ask {checker}: it says who is official.", checker=checker
-    )
+    if account == me:
+        who = localizer.text("I work for {name}, verified by {by}.", name=name, by=by)
+        how = localizer.text(
+            "Do not take my word for it: compare my account, {account}, with the one that {name}"
+            " publishes.",
+            account=account,
+            name=name,
+        )
+    else:
+        who = localizer.text("This is {name}, verified by {by}.", name=name, by=by)
+        how = localizer.text(
+            "Do you want to be sure? Ask {checker}: it says who is official.", checker=me
+        )
     return (
         Paragraph(Bold(who)),
         Paragraph(how, *((" ", Link(localizer.text("Who this is"), url)) if url else ())),
@@ -169,51 +197,61 @@ def standing_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation, ac
     return (Paragraph(Bold(head)), *_why(localizer, snapshot, one, standing))
 
 
+def reset_doc(localizer: Localizer, name: str, rule: str, appeal: str) -> Doc:
+    """A person's display name was set back: by which rule, what to do, where to appeal."""
+    how = localizer.text(_LIKE.get(rule, _LIKE["near"]), name=name)
+    said = localizer.text("Choose a name that cannot be taken for an office or a bank.")
+    told = localizer.text("Is it your own name? Then appeal: {appeal}", appeal=appeal)
+    head = localizer.text("Your display name was set back.")
+    return (Paragraph(Bold(head), " ", how), Paragraph(said), Paragraph(told))
+
+
+def near_miss_doc(localizer: Localizer, name: str, account: str) -> Doc:
+    """Warn of an inviter who is almost called like an office, or whose room is."""
+    head = localizer.text("{account} is not {name}.", account=account, name=name)
+    said = localizer.text(
+        "This account invited you, or tried to, under a name that is much like that one, and nobody"
+        " vouches for it. Give it no codes or documents, and pay it nothing."
+    )
+    more = localizer.text("To see who is behind an account, send me:")
+    word = CHECK.word(localizer.language)
+    return (Paragraph(Bold(head)), Paragraph(said), Paragraph(more, " ", Mono(f"{word} {account}")))
+
+
+_LIKE: Final = {
+    "same": N_("It looks the same as “{name}”, which only official accounts may be called."),
+    "contains": N_("It contains “{name}”, which only official accounts may be called."),
+    "near": N_("It is almost “{name}”, which only official accounts may be called."),
+}
+"""How a name is like a protected one, by rule."""
+
+
 def _why(
     localizer: Localizer, snapshot: Snapshot, one: Organisation, standing: Standing
 ) -> Sequence[Paragraph]:
-    name = one.name(localizer.language)
     if standing is Standing.ABOVE:
         for each in snapshot.chain(one.id)[:-1]:
             own = each.own_standing(snapshot.at_ms)
             if own is not Standing.OFFICIAL:
                 return _why(localizer, snapshot, each, own)
     measure = one.ended if standing is Standing.ENDED else one.suspended
+    values = {"name": one.name(localizer.language)}
     if measure is not None and standing in (Standing.ENDED, Standing.SUSPENDED):
-        since = localizer.date(measure.since_ms)
+        values |= {"since": localizer.date(measure.since_ms), "reason": measure.reason}
         if standing is Standing.ENDED:
-            said = localizer.text(
-                "{name} has ended, since {since}: {reason}",
-                name=name,
-                since=since,
-                reason=measure.reason,
-            )
+            said = N_("{name} has ended, since {since}: {reason}")
         elif measure.until_ms is None:
-            said = localizer.text(
-                "{name} is suspended since {since}: {reason}",
-                name=name,
-                since=since,
-                reason=measure.reason,
-            )
+            said = N_("{name} is suspended since {since}: {reason}")
         else:
-            until = localizer.date(measure.until_ms)
-            said = localizer.text(
-                "{name} is suspended since {since}, until {until}: {reason}",
-                name=name,
-                since=since,
-                until=until,
-                reason=measure.reason,
-            )
-        return (Paragraph(said),)
-    if standing is Standing.NOT_YET:
-        start = localizer.date(max(one.said.valid_from_ms, one.since_ms))
-        return (
-            Paragraph(
-                localizer.text("{name} is official from {start} on.", name=name, start=start)
-            ),
-        )
-    end = localizer.date(one.said.valid_until_ms or snapshot.at_ms)
-    return (Paragraph(localizer.text("{name} was official until {end}.", name=name, end=end)),)
+            said = N_("{name} is suspended since {since}, until {until}: {reason}")
+            values["until"] = localizer.date(measure.until_ms)
+    elif standing is Standing.NOT_YET:
+        said = N_("{name} is official from {start} on.")
+        values["start"] = localizer.date(max(one.said.valid_from_ms, one.since_ms))
+    else:
+        said = N_("{name} was official until {end}.")
+        values["end"] = localizer.date(one.said.valid_until_ms or snapshot.at_ms)
+    return (Paragraph(localizer.text(said, **values)),)
 
 
 def unknown_doc(
@@ -248,9 +286,26 @@ def room_doc(localizer: Localizer, room: str, creator: str) -> Doc:
     return (Paragraph(said),)
 
 
+def own_room_doc(localizer: Localizer, room: str, account: str, *, has_others: bool) -> Doc:
+    """Who asks made a room: with whom they talk there."""
+    said = localizer.text(
+        "You made {room} yourself. There you talk with {account}.", room=room, account=account
+    )
+    if not has_others:
+        return (Paragraph(said),)
+    more = localizer.text("Others are there too: check each account that writes to you.")
+    return (Paragraph(said), Paragraph(more))
+
+
+def alone_doc(localizer: Localizer, room: str) -> Doc:
+    """Who asks made a room, and is alone there."""
+    said = localizer.text("You made {room} yourself, and nobody else is there.", room=room)
+    return (Paragraph(said),)
+
+
 def no_room_doc(localizer: Localizer, room: str) -> Doc:
     """There is no such room."""
-    return (Paragraph(localizer.text("There is no room {room}.", room=room)),)
+    return (Paragraph(localizer.text("I cannot find the room {room}.", room=room)),)
 
 
 def hidden_room_doc(localizer: Localizer, room: str) -> Doc:

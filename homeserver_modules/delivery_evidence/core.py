@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 EVENTS_MAX: Final = 100
 """Events of one question."""
-BODY_BYTES_MAX: Final = 65_536
 ID_CHARACTERS_MAX: Final = 255
 SEND: Final = "/send"
 """The one method by which an event is acknowledged; the others are pulls."""

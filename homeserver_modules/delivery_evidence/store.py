@@ -6,7 +6,7 @@ and a server may acknowledge an event twice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from homeserver_modules.delivery_evidence.core import Asked
 
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS veche_delivery (event_id TEXT NOT NULL, server_name TEXT NOT NULL,"
-    " at_ms BIGINT NOT NULL, PRIMARY KEY (event_id, server_name))"
+TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS veche_delivery (
+        event_id TEXT NOT NULL, server_name TEXT NOT NULL, at_ms BIGINT NOT NULL,
+        PRIMARY KEY (event_id, server_name))""",
 )
 
 
@@ -36,11 +37,6 @@ class Found:
     stored_ms: int | None = None
     acknowledged_ms: int | None = None
     read_ms: int | None = None
-
-
-def create(txn: LoggingTransaction) -> None:
-    """Make the table, if there is none."""
-    txn.execute(_TABLE)
 
 
 def keep(txn: LoggingTransaction, server: str, event_ids: Sequence[str], at_ms: int) -> None:

@@ -2,14 +2,15 @@
 
 The process that runs background tasks asks each directory for news, checks every proof and keeps
 the entries. Each process reads them from there, and checks the signatures again: so a restart
-needs no directory, and a directory that is gone or wrong leaves what was there before. Modules of
-one process share what it follows.
+needs no directory, and a directory that is gone or wrong leaves what was there before. A module
+waits for the first reading before it judges anything. Modules of one process share what it follows.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import threading
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
@@ -120,6 +121,11 @@ class Directories:
         if sections:
             follower.views.append(self)
 
+    async def ready(self) -> None:
+        """Have what the database keeps of them read, before anything is judged by it."""
+        if self.followed:
+            await self._follower.ready()
+
     @property
     def are_there(self) -> bool:
         """Whether the configuration names any."""
@@ -182,6 +188,9 @@ class Follower:
         self._started_ms = clock()
         self._all: dict[str, Followed] = {}
         self._faults: dict[str, str] = {}
+        self._is_read = False
+        self._failed_ms = 0
+        self._lock = threading.Lock()
         self.views: list[Directories] = []
 
     def add(self, section: DirectorySection) -> Followed:
@@ -262,35 +271,47 @@ class Follower:
         except (MalformedError, TooLargeError) as e:
             raise BundleError(str(e)) from e
 
+    async def ready(self) -> None:
+        """Read what the database has if nothing was read yet; what cannot be read is not known."""
+        if not self._is_read and not 0 <= self.now_ms() - self._failed_ms < READ_EVERY_MS:
+            await self.read()
+
     async def read(self) -> None:
         """Bring what is known up to date with the database and the clock."""
         api = self._api
         places = {log: one.state.size for log, one in self._all.items()}
         try:
             news = await api.run_db_interaction("veche_directory_read", store.news, places)
-            snapshots = await api.defer_to_thread(self._take, news)
+            snapshots = await api.defer_to_thread(self._take, news, places)
             for view in self.views:
                 view.look(snapshots)
             for view in self.views:
                 await view.protect(api)
         except Exception as e:  # noqa: BLE001 -- no table yet, or no database
             self._tell("", "directories cannot be read", e)
+            self._failed_ms = self.now_ms()
         else:
             self._faults.pop("", None)
+            self._is_read = True
         for log, one in self._all.items():
             self._tell_age(log, one)
 
-    def _take(self, news: Mapping[str, tuple[tuple[str, ...], int]]) -> dict[str, Snapshot]:
+    def _take(
+        self, news: Mapping[str, tuple[tuple[str, ...], int]], places: Mapping[str, int]
+    ) -> dict[str, Snapshot]:
         """Add entries; in a thread, since signatures take a while."""
         found = {}
-        for log, (texts, seen_ms) in news.items():
-            one = self._all[log]
-            for place, text in enumerate(texts, one.state.size):
-                error = one.state.add(text)
-                if error is not None and error.fault is not Fault.UNKNOWN_KIND:
-                    logger.warning("entry %d of %s changes nothing: %s", place, log, error)
-            one.seen_ms = seen_ms
-            found[log] = one.state.snapshot(self.now_ms())
+        # Several that wait for the first reading read at once.
+        with self._lock:
+            for log, (texts, seen_ms) in news.items():
+                one = self._all[log]
+                new = texts[one.state.size - places[log] :]
+                for place, text in enumerate(new, one.state.size):
+                    error = one.state.add(text)
+                    if error is not None and error.fault is not Fault.UNKNOWN_KIND:
+                        logger.warning("entry %d of %s changes nothing: %s", place, log, error)
+                one.seen_ms = seen_ms  # may go back: a clock was wrong
+                found[log] = one.state.snapshot(self.now_ms())
         return found
 
     def _tell_age(self, log: str, one: Followed) -> None:

@@ -32,8 +32,8 @@ from homeserver_modules.directories.follower import (
 from homeserver_modules.event_guard import core
 from homeserver_modules.event_guard.config import EventGuardConfig
 from homeserver_modules.event_guard.families import load_families
-from homeserver_modules.event_guard.proofs import Proofs
-from homeserver_modules.host import is_of_a_client, read_settings
+from homeserver_modules.event_guard.proofs import Proofs, bound
+from homeserver_modules.host import Configured, is_of_a_client
 from veche.contracts.directory.receipts import MEMBER, ActFault, ReceiptRefusedError, SeenEvent
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 
@@ -65,8 +65,10 @@ _FAILED: Final = Counter(
 Verdict = Literal["NOT_SPAM"] | Codes | tuple[Codes, dict[str, Any]]
 
 
-class EventGuard:
+class EventGuard(Configured):
     """Synapse module that refuses malformed payloads, see this module's text."""
+
+    settings = EventGuardConfig
 
     def __init__(self, config: EventGuardConfig, api: ModuleApi) -> None:
         self._config = config
@@ -89,18 +91,9 @@ class EventGuard:
             api.register_spam_checker_callbacks(user_may_invite=self.user_may_invite)
         api.register_third_party_rules_callbacks(on_create_room=self.on_create_room)
 
-    @staticmethod
-    def parse_config(config: dict[str, Any]) -> EventGuardConfig:
-        """Read the module's section of homeserver.yaml.
-
-        Raises:
-            ConfigError: A key is unknown or its value wrong; it names the key.
-        """
-        return read_settings(EventGuardConfig, config)
-
     async def check_event_for_spam(self, event: EventBase) -> Verdict:
         """Refuse a malformed event (Synapse's spam checker callback)."""
-        error = self._judge(
+        error = await self._judge(
             "check_event_for_spam",
             lambda: self._check_event(event),
             lambda: self._is_covered(event.sender) or core.has_payload(event.content, self._known),
@@ -111,7 +104,9 @@ class EventGuard:
         if self._api.is_mine(event.sender) and is_of_a_client(event):
             raise _answer(error)
         if event.type == MEMBER:
-            self._remember(event.event_id, _why(error))
+            # For ``federated_user_may_invite``, in the same request and process.
+            self._refused_memberships[event.event_id] = _why(error)
+            bound(self._refused_memberships, REFUSED_MEMBERSHIPS_MAX)
         return _code(_why(error))
 
     async def on_create_room(
@@ -122,7 +117,7 @@ class EventGuard:
     ) -> None:
         """Refuse a room that would begin with a malformed event (third-party rules callback)."""
         sender = requester.user.to_string()
-        error = self._judge(
+        error = await self._judge(
             "on_create_room",
             lambda: self._check_request(sender, request_content),
             lambda: (
@@ -145,7 +140,7 @@ class EventGuard:
         """Refuse a malformed membership; other state comes to ``check_event_for_spam``."""
         if event_type != MEMBER:
             return NOT_SPAM
-        error = self._judge(
+        error = await self._judge(
             "user_may_send_state_event",
             lambda: self._check_membership(user_id, room_id, state_key, content),
             lambda: self._is_covered(user_id) or core.has_payload(content, self._known),
@@ -157,6 +152,7 @@ class EventGuard:
 
     async def user_may_invite(self, inviter: str, invitee: str, room_id: str) -> Verdict:
         """Refuse an invitation of an official account that was not proven before."""
+        await self._directories.ready()
         if self._proofs.may_invite(inviter, invitee, room_id):
             return NOT_SPAM
         _REFUSED.labels("user_may_invite").inc()
@@ -172,7 +168,7 @@ class EventGuard:
         reason = self._refused_memberships.pop(event.event_id, None)
         if reason is not None:
             return _code(reason)
-        error = self._judge(
+        error = await self._judge(
             "federated_user_may_invite",
             lambda: self._check_event(event),
             lambda: (
@@ -218,17 +214,12 @@ class EventGuard:
     def _is_covered(self, sender: str) -> bool:
         return self._is_ours(sender) or self._directories.is_listed(sender)
 
-    def _remember(self, event_id: str, reason: str) -> None:
-        """Keep a refusal for ``federated_user_may_invite``, in the same request and process."""
-        while len(self._refused_memberships) >= REFUSED_MEMBERSHIPS_MAX:
-            del self._refused_memberships[next(iter(self._refused_memberships))]
-        self._refused_memberships[event_id] = reason
-
-    def _judge(
+    async def _judge(
         self, callback: str, check: Callable[[], None], is_covered: Callable[[], bool]
     ) -> VecheError | None:
         """Why to refuse, None if there is no reason."""
         try:
+            await self._directories.ready()
             check()
         except (MalformedError, ReceiptRefusedError, UnknownDirectoryError) as e:
             _REFUSED.labels(callback).inc()

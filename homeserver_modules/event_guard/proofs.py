@@ -6,7 +6,7 @@ first, although the log has signed both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeserver_modules.directories.follower import RETRY_AFTER_MS, UnknownDirectoryError
 from veche.contracts.directory.receipts import (
@@ -72,7 +72,7 @@ class Proofs:
         signature = event.content[ACT].get("s")
         if self._carried.setdefault(c, signature) != signature:
             raise ReceiptRefusedError(ActFault.UNBOUND, "the act was carried out by another event")
-        _bound(self._carried, CARRIED_MAX)
+        bound(self._carried, CARRIED_MAX)
 
     def check_request(self, sender: str, request: dict[str, object]) -> None:
         """Check a request for a new room: an official account invites with a proof, afterwards.
@@ -88,7 +88,7 @@ class Proofs:
     def expect(self, inviter: str, invitee: str, room_id: str) -> None:
         """Note that an invitation was proven."""
         self._tickets[inviter, invitee, room_id] = None
-        _bound(self._tickets, TICKETS_MAX)
+        bound(self._tickets, TICKETS_MAX)
 
     def may_invite(self, inviter: str, invitee: str, room_id: str) -> bool:
         """Whether an invitation may go on: of an official account once, after its proof."""
@@ -111,6 +111,7 @@ class Proofs:
             raise ReceiptRefusedError(ActFault.SENDER, words)
 
 
-def _bound(kept: dict[str, str | None] | dict[tuple[str, str, str], None], most: int) -> None:
+def bound(kept: dict[Any, Any], most: int) -> None:
+    """Forget the oldest of what is kept, down to ``most``."""
     while len(kept) > most:
-        del kept[next(iter(kept))]  # type: ignore[arg-type]
+        del kept[next(iter(kept))]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from homeserver_modules.host import read_settings
+from homeserver_modules.host import Configured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,21 +35,14 @@ class RandomIdsConfig(BaseModel):
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")] = "u"
 
 
-class RandomIds:
+class RandomIds(Configured):
     """Synapse's OIDC mapping provider, see this module's text."""
+
+    settings = RandomIdsConfig
 
     def __init__(self, config: RandomIdsConfig) -> None:
         """Nothing is asked of Synapse."""
         self._prefix = config.prefix
-
-    @staticmethod
-    def parse_config(config: dict[str, Any]) -> RandomIdsConfig:
-        """Read the provider's settings.
-
-        Raises:
-            ConfigError: A key is unknown or its value wrong; it names the key.
-        """
-        return read_settings(RandomIdsConfig, config)
 
     def get_remote_user_id(self, userinfo: Mapping[str, Any]) -> str:
         """By which Synapse knows the person again."""

@@ -61,6 +61,8 @@ class OfficialAccountsConfig(BaseModel):
         names: More protected names.
         allowed: Appeals that were won.
         visitors: Who may invite whom.
+        appservice: Id of our application service's registration: its bot tells people, and nobody
+            else may ask what.
     """
 
     model_config = _MODEL
@@ -69,3 +71,4 @@ class OfficialAccountsConfig(BaseModel):
     names: Annotated[list[NameEntry], Field(max_length=2_000)] = []
     allowed: Annotated[list[AllowedEntry], Field(max_length=10_000)] = []
     visitors: VisitorsSection = VisitorsSection()
+    appservice: Annotated[str, Field(min_length=1, max_length=255)] = "veche"

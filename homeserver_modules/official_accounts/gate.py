@@ -17,8 +17,8 @@ from synapse.module_api import NOT_SPAM
 from synapse.module_api.errors import Codes, SynapseError
 from twisted.internet.defer import CancelledError
 
-from homeserver_modules.host import now_ms
-from homeserver_modules.official_accounts import gate_store
+from homeserver_modules.host import Tables, now_ms
+from homeserver_modules.official_accounts import store
 from homeserver_modules.official_accounts.core.visitors import (
     RULE_TYPES,
     InviteRule,
@@ -86,10 +86,9 @@ class Gate:
         self._api = api
         self._directories = directories
         self._rules: dict[str, list[PolicyRule]] = {}
-        self._has_tables = False
+        self._tables = Tables(api, "gate", store.TABLES)
         api.register_spam_checker_callbacks(user_may_invite=self.user_may_invite)
         if section.policy_rooms:
-            api.delayed_background_call(0, self.read_lists, desc="veche_first_lists")
             api.looping_background_call(
                 self.read_lists, LISTS_EVERY_MS, desc="veche_lists", run_on_all_instances=True
             )
@@ -157,11 +156,13 @@ class Gate:
                 return
             if at_ms - account.creation_ts * 1000 >= YOUNG_MS:
                 return
-        count = await self._run("count", gate_store.count, inviter, at_ms // HOUR_MS)
+        count = await self._tables.run("count", store.count, inviter, at_ms // HOUR_MS)
         if count > INVITES_PER_HOUR_MAX:
             raise _RefusedError(InviteRule.TOO_MANY)
 
     async def _by_list(self, inviter: str, _invitee: str, room_id: str) -> None:
+        if self._section.policy_rooms and not self._rules:
+            await self.read_lists()
         rules = itertools.chain.from_iterable(self._rules.values())
         if (found := forbids(rules, inviter, room_id)) is not None:
             raise _RefusedError(InviteRule.POLICY_LIST, found.reason)
@@ -174,7 +175,7 @@ class Gate:
         logger.info("refused an invitation of %s to %s: %s", inviter, invitee, rule.value)
         try:
             ids = (inviter, invitee, room_id)
-            await self._run("refused", gate_store.keep, now_ms(), *ids, rule.value)
+            await self._tables.run("refused", store.keep, now_ms(), *ids, rule.value)
         except CancelledError:
             raise
         except Exception:  # the answer does not depend on it
@@ -198,17 +199,7 @@ class Gate:
     async def tidy(self) -> None:
         """Forget what is too old."""
         at_ms = now_ms()
-        await self._run("tidy", gate_store.tidy, at_ms // HOUR_MS, at_ms - KEPT_MS)
-
-    async def _run(self, name: str, work: Any, *args: Any) -> Any:
-        if not self._has_tables:
-            # In each process: which of them is the first to refuse somebody nobody knows.
-            try:
-                await self._api.run_db_interaction("veche_gate_tables", gate_store.make_tables)
-                self._has_tables = True
-            except Exception as e:  # noqa: BLE001 -- another process may make them just now
-                logger.warning("the tables of the invite gate are not made: %r", e)
-        return await self._api.run_db_interaction(f"veche_gate_{name}", work, *args)
+        await self._tables.run("tidy", store.tidy, at_ms // HOUR_MS, at_ms - KEPT_MS)
 
 
 def _plain(value: Any) -> Any:

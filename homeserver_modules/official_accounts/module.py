@@ -30,14 +30,14 @@ from synapse.spam_checker_api import RegistrationBehaviour
 from twisted.internet.defer import CancelledError
 
 from homeserver_modules.directories.follower import Directories, follower_of
-from homeserver_modules.host import is_of_a_client, read_settings
+from homeserver_modules.host import Configured, is_of_a_client
 from homeserver_modules.official_accounts.config import OfficialAccountsConfig
 from homeserver_modules.official_accounts.confusables import load_confusables
 from homeserver_modules.official_accounts.core import shown
 from homeserver_modules.official_accounts.core.letters import Letters
-from homeserver_modules.official_accounts.core.verdict import NameProtectedError
+from homeserver_modules.official_accounts.core.verdict import Judge, NameProtectedError, Outcome
 from homeserver_modules.official_accounts.gate import Gate
-from homeserver_modules.official_accounts.service import Judge
+from homeserver_modules.official_accounts.notices import NEAR_MISS, RESET, Notices
 from homeserver_modules.official_accounts.store import last_name
 from veche.contracts.directory.snapshot import ProtectedName
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from synapse.events import EventBase
     from synapse.module_api import ModuleApi, ProfileInfo, RoomAlias, UserProfile
     from synapse.types import Requester  # type: ignore[attr-defined]  # Synapse's own re-export
+
+    from homeserver_modules.official_accounts.core.guard import Match
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +77,10 @@ def _open_on_failure(passed: object) -> Callable[[_C], _C]:
 
     def decorate(callback: _C) -> _C:
         @wraps(callback)
-        async def guarded(*args: object, **kwargs: object) -> Any:
+        async def guarded(self: OfficialAccounts, *args: object, **kwargs: object) -> Any:
             try:
-                return await callback(*args, **kwargs)
+                await self.directories.ready()
+                return await callback(self, *args, **kwargs)
             except NameProtectedError as e:
                 raise SynapseError(403, str(e), e.errcode, dict(e.details)) from e
             except CancelledError:
@@ -92,8 +95,14 @@ def _open_on_failure(passed: object) -> Callable[[_C], _C]:
     return decorate
 
 
-class OfficialAccounts:
-    """Synapse module that guards official names, see this module's text."""
+class OfficialAccounts(Configured):
+    """Synapse module that guards official names, see this module's text.
+
+    Attributes:
+        directories: Whose names it protects.
+    """
+
+    settings = OfficialAccountsConfig
 
     def __init__(self, config: OfficialAccountsConfig, api: ModuleApi) -> None:
         self._api = api
@@ -104,7 +113,7 @@ class OfficialAccounts:
         def protect(names: Sequence[ProtectedName]) -> None:
             judge.protect([*listed, *names])
 
-        directories = Directories(config.directories, follower_of(api), protect)
+        self.directories = Directories(config.directories, follower_of(api), protect)
         api.register_spam_checker_callbacks(
             check_event_for_spam=self.check_event_for_spam,
             user_may_send_state_event=self.user_may_send_state_event,
@@ -119,16 +128,8 @@ class OfficialAccounts:
             on_create_room=self.on_create_room, on_profile_update=self.on_profile_update
         )
         api.register_account_validity_callbacks(on_user_registration=self.on_user_registration)
-        self._gate = Gate(config.visitors, api, directories)
-
-    @staticmethod
-    def parse_config(config: dict[str, Any]) -> OfficialAccountsConfig:
-        """Read the module's section of homeserver.yaml.
-
-        Raises:
-            ConfigError: A key is unknown or its value wrong; it names the key.
-        """
-        return read_settings(OfficialAccountsConfig, config)
+        self._notices = Notices(api, config.appservice)
+        self._gate = Gate(config.visitors, api, self.directories)
 
     async def check_event_for_spam(self, event: EventBase) -> Verdict:
         """Refuse state that names a room, and a membership of another server."""
@@ -206,14 +207,16 @@ class OfficialAccounts:
         """
         sender, room_id = event.sender, event.room_id
         profile: object = {}
+        names = []
         for state in event.unsigned.get("invite_room_state") or ():
             kind, content = state["type"], state["content"]
             if kind == shown.MEMBER and state.get("state_key") == sender:
                 profile = content
-            for name in shown.names_of_room(kind, content):
-                self._look_at(name, sender, "foreign_invite_room", room_id)
-        name = shown.name_of_member(sender, profile)
-        self._look_at(name, sender, "foreign_invite_sender", room_id)
+            names += [(name, "foreign_invite_room") for name in shown.names_of_room(kind, content)]
+        names.append((shown.name_of_member(sender, profile), "foreign_invite_sender"))
+        near = [self._look_at(name, sender, where, room_id) for name, where in names]
+        if (match := next(filter(None, near), None)) is not None:
+            await self._notices.add(NEAR_MISS, str(event.state_key), sender, match)
         return NOT_SPAM
 
     @_open_on_failure(NOT_SPAM)
@@ -279,13 +282,18 @@ class OfficialAccounts:
             await self._keep_or_set_back(user_id, profile.display_name)
 
     async def _keep_or_set_back(self, user_id: str, name: str) -> None:
-        if self._passes(name, user_id, "display_name"):
+        try:
+            self._look_at(name, user_id, "display_name")
+        except NameProtectedError as e:
+            match = e.match
+        else:
             return
         last = await self._api.run_db_interaction("veche_last_name", last_name, user_id)
         # Setting it calls this again: with a name that passes, or with none, so it ends there.
         others = (last or "", shown.localpart(user_id))
         old = next((one for one in others if one and self._passes(one, user_id, "old_name")), "")
         await self._api.set_displayname(UserID.from_string(user_id), old)
+        await self._notices.add(RESET, user_id, user_id, match)
 
     def _passes(self, name: str, account: str, where: str) -> bool:
         try:
@@ -306,22 +314,23 @@ class OfficialAccounts:
         is_closed = shown.is_closed(rules.content if rules else None)
         return is_closed and (shown.ENCRYPTION, "") in state
 
-    def _look_at(self, name: str, account: str, where: str, room_id: str = "") -> None:
-        """Judge a name; count and log what is like a protected one, with ids alone."""
+    def _look_at(self, name: str, account: str, where: str, room_id: str = "") -> Match | None:
+        """Judge a name; count and log what is like a protected one, with ids alone.
+
+        What is returned is what people should be warned of.
+        """
         try:
             found = self._judge.judge(name, account, is_local=self._api.is_mine(account))
         except NameProtectedError as e:
-            _JUDGED.labels(where, e.rule.value, "refused").inc()
-            logger.info("refused a name of %s %s (%s): %s", account, room_id, where, e.rule.value)
+            self._count(e.match.rule.value, "refused", where, account, room_id)
             raise
-        if found is not None:
-            outcome, match = found
-            _JUDGED.labels(where, match.rule.value, outcome.value).inc()
-            logger.info(
-                "%s a name of %s %s (%s): %s",
-                outcome.value,
-                account,
-                room_id,
-                where,
-                match.rule.value,
-            )
+        if found is None:
+            return None
+        outcome, match = found
+        self._count(match.rule.value, outcome.value, where, account, room_id)
+        return match if outcome is Outcome.WARNED else None
+
+    @staticmethod
+    def _count(rule: str, outcome: str, where: str, account: str, room_id: str) -> None:
+        _JUDGED.labels(where, rule, outcome).inc()
+        logger.info("%s a name of %s %s (%s): %s", outcome, account, room_id, where, rule)

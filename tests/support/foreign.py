@@ -61,6 +61,13 @@ class Own:
 
 def certificate(case: TestCase, *names: str) -> Own:
     """A certificate for names and addresses, signed by itself."""
+    own = Own(certificate_pem(*names))
+    case.addCleanup(own.close)
+    return own
+
+
+def certificate_pem(*names: str) -> bytes:
+    """The same in PEM, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = dt.datetime.now(tz=dt.UTC)  # noqa: TID251 -- TLS looks at the real clock
@@ -76,14 +83,11 @@ def certificate(case: TestCase, *names: str) -> Own:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    pem = one.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+    return one.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    own = Own(pem)
-    case.addCleanup(own.close)
-    return own
 
 
 def answer(status: int, body: bytes, **headers: str) -> bytes:

@@ -86,7 +86,8 @@ class Process:
         self.returncode: int | None = None
         self._status = status
         self._lock = threading.Lock()
-        weakref.finalize(self, os.close, status)
+        # Not at the exit: a thread may still wait here for the process to end.
+        weakref.finalize(self, os.close, status).atexit = False
 
     def poll(self) -> int | None:
         """How it ended, None while it runs."""

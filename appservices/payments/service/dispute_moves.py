@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.core.dispute import REQUEST
+from appservices.payments.core.dispute import REQUEST, End
 from appservices.payments.core.ledger import AccountCode, ledger_id
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.setting_aside import HOLD, LET_GO, dispute_hold, void
@@ -51,7 +51,9 @@ def attempt_end(scene: Scene, case: Case) -> str | None:
     hold = transfer_id(scene, dispute.id, HOLD)
     end = [void(hold, transfer_id(scene, dispute.id, LET_GO))]
     new = []
-    given: list[str] = []
+    # What the desk decided counts only with its key, also where nothing goes back.
+    is_decided = dispute.end is End.DECIDED and dispute.decided_by is not None
+    given = [str(dispute.decided_by)] if is_decided else []
     refund_id = None
     if dispute.given_minor:
         refund = _refund(scene, case, dispute.given_minor)

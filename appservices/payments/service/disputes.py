@@ -27,7 +27,7 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.setting_aside import HOLD, LET_GO, void
 from appservices.payments.core.texts.dispute import Side, dispute_problem_doc
 from appservices.payments.core.texts.paying import FAILED
-from appservices.payments.service import attempts, authority, case_rooms, evidence, files
+from appservices.payments.service import attempts, case_rooms, evidence, files
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import dispute_moves as moves
@@ -190,8 +190,6 @@ def rang(scene: Scene, dispute_id: str) -> None:
     if case.dispute.state is DisputeState.OPEN:
         due_at_ms = scene.now_ms + scene.section.dispute_decide_ms
         _step(scene, case, DisputeInput.TIME, due_at_ms=due_at_ms)
-    elif case.dispute.state in RULED and authority.is_revoked(scene, [case.dispute.ruled_by]):
-        _void(scene, case)
     elif case.dispute.state in {DisputeState.ASKED, DisputeState.AT_DESK, *RULED}:
         _step(scene, case, DisputeInput.TIME)
 

@@ -1,17 +1,19 @@
-"""Decide what becomes of a name that is like a protected one, and say so to who wants it."""
+"""Judge names by the protected ones, as they are now, and say so to who wants a name."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from homeserver_modules.official_accounts.core.guard import Rule
+from homeserver_modules.official_accounts.core.guard import NameGuard, Rule
 from veche.protocol.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from homeserver_modules.official_accounts.core.guard import Match
+    from homeserver_modules.official_accounts.core.letters import Letters
+    from veche.contracts.directory.snapshot import ProtectedName
 
 
 class Outcome(Enum):
@@ -48,8 +50,7 @@ class NameProtectedError(RefusedError):
     """A name is too much like an official one; only the official accounts may use it (HTTP 403).
 
     Attributes:
-        rule: By which it is.
-        appeal: Where to appeal.
+        match: What it is like, and by which rule.
     """
 
     errcode = "ORG.VECHE.NAME_PROTECTED"
@@ -60,10 +61,55 @@ class NameProtectedError(RefusedError):
             f"This name {_SAID[match.rule]} “{name}”, which only official accounts may use. Choose"
             f" another name, or appeal: {appeal}"
         )
-        self.rule = match.rule
-        self.appeal = appeal
+        self.match = match
 
     @property
     def details(self) -> Mapping[str, object]:
         """The rule and where to appeal, for programs."""
-        return {"org.veche.reason": f"NAME_{self.rule.name}", "org.veche.appeal": self.appeal}
+        rule, protected = self.match
+        return {"org.veche.reason": f"NAME_{rule.name}", "org.veche.appeal": protected.appeal}
+
+
+class Judge:
+    """Compares names with the protected ones."""
+
+    def __init__(
+        self, names: Iterable[ProtectedName], allowed: Iterable[tuple[str, str]], letters: Letters
+    ) -> None:
+        """Build the first index.
+
+        Args:
+            names: The protected names; see ``protect``.
+            allowed: Account and name of each appeal that was won.
+            letters: The foldings.
+        """
+        self._letters = letters
+        self._allowed = frozenset((account, _key(name)) for account, name in allowed)
+        self.protect(names)
+
+    def protect(self, names: Iterable[ProtectedName]) -> None:
+        """Protect these names from now on; may run in a thread, since an index takes a while."""
+        self._guard = NameGuard(names, self._letters)
+
+    def judge(self, name: str, account: str, *, is_local: bool) -> tuple[Outcome, Match] | None:
+        """Return what becomes of a name and why; None if it is like no protected one.
+
+        Args:
+            name: Of a person or room.
+            account: Matrix user id of who is called so, or calls a room so.
+            is_local: Whether the account is of this server.
+
+        Raises:
+            NameProtectedError: It is refused.
+        """
+        match = self._guard.check(name, account)
+        if match is None or (account, _key(name)) in self._allowed:
+            return None
+        outcome = OUTCOMES[match.rule, is_local]
+        if outcome is Outcome.REFUSED:
+            raise NameProtectedError(match)
+        return outcome, match
+
+
+def _key(name: str) -> str:
+    return " ".join(name.casefold().split())

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.support import fork_server
 from tests.support.fork_server import SERVICES, SYNAPSE, Client, fork_client, modules_of
 from tests.support.processes import ROOT, STOP_S_MAX, Child, wait_until
 
-OWNER = f"""
+OWNER: Final = f"""
 import sys
 from pathlib import Path
 from tests.support.fork_server import fork_client
@@ -26,6 +26,15 @@ with Path(sys.argv[1]).open("wb") as log:
     client = fork_client("{__name__}", log)
 print(client.stdout.readline().split()[1].decode(), flush=True)
 sys.stdin.read()
+"""
+LISTENER: Final = f"""
+import sys, threading
+from pathlib import Path
+from tests.support.fork_server import fork_client
+with Path(sys.argv[1]).open("wb") as log:
+    client = fork_client("{__name__}", log)
+client.stdout.readline()
+threading.Thread(target=client.wait, daemon=True).start()
 """
 _calls = 0
 
@@ -161,6 +170,13 @@ def test_nobody_outlives_whoever_started_them(log: Path) -> None:
         owner.kill()
 
     wait_until(lambda: not _are_there(pid, *children), STOP_S_MAX, "somebody outlived them")
+
+
+def test_a_thread_that_waits_for_a_client_says_nothing_at_the_end(log: Path) -> None:
+    command = [sys.executable, "-c", LISTENER, str(log)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def _are_there(*pids: int | str) -> bool:

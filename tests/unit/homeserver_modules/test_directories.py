@@ -18,8 +18,11 @@ from homeserver_modules.directories.config import DirectorySection
 from homeserver_modules.directories.follower import (
     ASK_EVERY_MS,
     BUNDLE_BYTES_MAX,
+    READ_EVERY_MS,
+    STALE_MS,
     Directories,
     Follower,
+    UnknownDirectoryError,
     follower_of,
 )
 from homeserver_modules.official_accounts import OfficialAccounts
@@ -355,3 +358,63 @@ def test_a_wrong_directory_in_the_configuration_is_named(change: dict[str, Any],
 def test_a_directory_twice_is_refused() -> None:
     with pytest.raises(ConfigError, match="directories: one stands there twice"):
         OfficialAccounts.parse_config({"directories": [GOOD, GOOD]})
+
+
+def test_what_is_asked_first_waits_for_what_the_database_has(world: World) -> None:
+    world.ask(world.process())
+    world.protected = {}
+    process = world.process()
+    [view] = process.views
+    world.is_broken = True
+    done(view.ready())  # no database: nothing is known, and nothing fails
+    assert not view.is_listed(BOT)
+    reads = process._api.run_db_interaction.call_count  # type: ignore[attr-defined]  # a mock
+    for _ in range(100):  # what comes meanwhile does not ask again each time
+        done(view.ready())
+    assert process._api.run_db_interaction.call_count == reads  # type: ignore[attr-defined]
+
+    world.is_broken = False
+    world.now_ms += READ_EVERY_MS
+    done(view.ready())
+
+    assert view.is_listed(BOT)
+    assert world.protected == {NAME: frozenset({BOT})}
+
+
+def test_a_clock_that_was_wrong_for_a_while_stops_nobody_afterwards(world: World) -> None:
+    process = world.process()
+    world.ask(process)
+    [view] = process.views
+    world.now_ms += STALE_MS + DAY_MS
+    world.ask(process)
+    world.now_ms -= STALE_MS + DAY_MS
+    with pytest.raises(UnknownDirectoryError):
+        view.check_fresh(BOT)
+
+    world.ask(process)
+
+    view.check_fresh(BOT)
+
+
+def test_those_that_wait_for_the_first_reading_do_not_read_an_entry_twice(world: World) -> None:
+    world.ask(world.process())
+    process = world.process()
+    [view] = process.views
+    [one] = view.followed
+    api: Any = process._api
+    waiting: list[tuple[Deferred[None], Any]] = []
+
+    async def later(work: Callable[..., object], *args: object) -> object:
+        answer: Deferred[None] = Deferred()
+        waiting.append((answer, None))
+        await answer
+        return work(*args)
+
+    api.defer_to_thread.side_effect = later
+    both = [Deferred.fromCoroutine(view.ready()) for _ in range(2)]
+    while waiting:
+        waiting.pop(0)[0].callback(None)
+
+    assert [type(one.result) for one in both] == [type(None)] * 2
+    assert one.state.size == len(world.served.written.texts)
+    assert view.is_listed(BOT)

@@ -141,3 +141,8 @@ def test_a_refusal_says_in_words_why_and_where_to_appeal(world: World) -> None:
     assert "policy list" in error.msg
     assert "sells fakes" in error.msg
     assert error.msg.endswith("To appeal: there")
+
+
+def test_the_first_invitation_after_a_start_waits_for_the_lists(world: World) -> None:
+    world.entity = BORIS
+    assert rule(world.gate(), BORIS, ANNA) == "policy_list"

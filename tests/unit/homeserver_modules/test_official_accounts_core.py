@@ -22,10 +22,10 @@ from homeserver_modules.official_accounts.core.letters import (
 )
 from homeserver_modules.official_accounts.core.verdict import (
     OUTCOMES,
+    Judge,
     NameProtectedError,
     Outcome,
 )
-from homeserver_modules.official_accounts.service import Judge
 from tests.support.long import many
 from tests.support.names import SEED, SETS, imitations
 from tests.support.tables import each_row

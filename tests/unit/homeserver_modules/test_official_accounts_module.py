@@ -129,6 +129,40 @@ class NameTests(ModuleCase):
         self.result(self.module.on_profile_update(user, Mock(display_name=NAME), False, False))
         assert self.api.set_displayname.call_args.args[1] == ""
 
+    def told(self) -> list[tuple[Any, ...]]:
+        """Kind, person, account, name and rule of what was kept for people."""
+        calls = [one.args for one in self.api.run_db_interaction.await_args_list]
+        return [args[2][2:7] for args in calls if args[0] == "veche_notices_add"]
+
+    def test_who_is_set_back_is_told_of_it(self) -> None:
+        for name in (NAME, "Anna"):
+            self.result(self.module.on_profile_update(ANNA, Mock(display_name=name), False, False))
+        assert self.told() == [("reset", ANNA, ANNA, NAME, "same")]
+
+    def test_who_is_invited_under_a_name_that_is_nearly_official_is_warned(self) -> None:
+        for name in ("Tax Offise", NAME, "Boris"):
+            one = event("m.room.member", {"membership": "invite"})
+            one.get_state_key.return_value = ANNA
+            one.state_key = ANNA
+            one.sender = REMOTE
+            one.unsigned = {
+                "invite_room_state": [
+                    {"type": "m.room.member", "state_key": REMOTE, "content": {"displayname": name}}
+                ]
+            }
+            Deferred.fromCoroutine(self.module.federated_user_may_invite(one)).addErrback(
+                lambda failure: failure.trap(SynapseError)
+            )
+        assert self.told() == [("near_miss", ANNA, REMOTE, NAME, "near")]
+
+    def test_what_cannot_be_kept_for_somebody_refuses_nobody(self) -> None:
+        self.api.run_db_interaction.side_effect = RuntimeError("no database")
+        one = event("m.room.member", {"membership": "invite"})
+        one.unsigned = {
+            "invite_room_state": [{"type": "m.room.name", "content": {"name": "Tax Offise"}}]
+        }
+        assert self.result(self.module.federated_user_may_invite(one)) == NOT_SPAM
+
     def test_what_an_administrator_sets_stays(self) -> None:
         for by_admin, deactivation in ((True, False), (False, True)):
             profile = Mock(display_name=NAME)

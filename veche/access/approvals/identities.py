@@ -25,6 +25,7 @@ from veche.protocol.approval import AskedApproval, MandateShown
 from veche.protocol.texts.catalogue import N_
 from veche.runtime.crypto.core.identity import fingerprint
 from veche.runtime.crypto.tracking import has_voucher, identity_view, renew_identity, unconfirmed
+from veche.runtime.ports import EVERY_DEVICE
 
 if TYPE_CHECKING:
     from veche.access.approvals.parts import Parts
@@ -177,7 +178,10 @@ def confirm(txn: Cursor, parts: Parts, person: UserId, identity: str, by: By, no
     store.log(txn, person, Event.IDENTITY_CONFIRMED, now_ms, by=by)
     url = parts.links.keys() if parts.links is not None else None
     doc = texts.identity_doc(fingerprint(identity), by, url, language_of(txn, person))
-    tell(txn, parts, person, f"identity confirmed {person} {identity} {now_ms}", doc, now_ms)
+    cause = f"identity confirmed {person} {identity} {now_ms}"
+    # Also to devices of before that it did not sign, as that which confirmed it may be: they get
+    # nothing else any more, and their owner may not be who confirmed it.
+    tell(txn, parts, person, cause, doc, now_ms, EVERY_DEVICE)
     return True
 
 

@@ -71,16 +71,25 @@ def language_of(txn: Cursor, person: UserId) -> str:
     return people.read(txn, person, default_language=DEFAULT_LANGUAGE).language
 
 
-def tell(txn: Cursor, parts: Parts, person: UserId, cause: str, doc: Doc, now_ms: int) -> bool:
+def tell(
+    txn: Cursor,
+    parts: Parts,
+    person: UserId,
+    cause: str,
+    doc: Doc,
+    now_ms: int,
+    audience: str | None = None,
+) -> bool:
     """Tell a person something in the newest of their private chats; False if there is none.
 
-    The same cause tells nothing twice.
+    The same cause tells nothing twice. ``audience`` is as for ``Outgoing``.
     """
     for bot, room_id in private_chats(txn, person):
         try:
             sender = sender_of(txn, parts.act_log, bot, cause, now_ms)
         except UnavailableError:
             continue  # a bot that this version never started: nobody would send it
-        sender.say(room_id, message.text(doc, mentions=[person]), ground(person))
+        content = message.text(doc, mentions=[person])
+        sender.say(room_id, content, ground(person), audience=audience)
         return True
     return False

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
     from veche.runtime.database import Cursor
 
-_TAKE: Final = """
+_SIGNED: Final = """
+    SELECT FROM runtime.cosignature
+    WHERE origin = %(origin)s AND witness = %(witness)s AND size = %(size)s"""
+_TAKE: Final = f"""
     INSERT INTO runtime.witness_turn AS t (origin, witness, due_at_ms)
-    SELECT %(origin)s, %(witness)s, %(until)s WHERE NOT EXISTS (
-        SELECT FROM runtime.cosignature
-        WHERE origin = %(origin)s AND witness = %(witness)s AND size = %(size)s)
+    SELECT %(origin)s, %(witness)s, %(until)s WHERE NOT EXISTS ({_SIGNED})
     ON CONFLICT (origin, witness) DO UPDATE SET due_at_ms = %(until)s WHERE t.due_at_ms <= %(now)s
     RETURNING size"""
 _WITNESSED: Final = """
@@ -56,7 +57,14 @@ def take_turn(
     values = {"origin": origin, "witness": witness, "size": size}
     txn.execute(_TAKE, {**values, "now": now_ms, "until": until_ms})
     row = txn.fetchone()
-    return int(row[0]) if row else None
+    if row is None:
+        return None
+    # The turn before may have ended with the signature while this statement waited for it.
+    txn.execute(_SIGNED, values)
+    if txn.fetchone() is None:
+        return int(row[0])
+    has(txn, origin, witness, size, now_ms)
+    return None
 
 
 def signed(txn: Cursor, origin: str, witness: str, size: int, line: str, now_ms: int) -> None:

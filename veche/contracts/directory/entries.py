@@ -125,6 +125,7 @@ class OrgEntry(Entry):
     Attributes:
         names: By language.
         domain: Where it is found on the web.
+        domain_seen_ms: When the domain said its key; None: nobody saw that.
         parent: Of which it is a part; None: of none in this directory.
         key: By which it signs entries about those below it, and changes of its own.
         accounts: Through which it speaks.
@@ -140,6 +141,7 @@ class OrgEntry(Entry):
     kind: Literal["org"]
     names: Texts
     domain: Annotated[str, Field(pattern=_HOST)]
+    domain_seen_ms: Moment | None = None
     parent: OrgId | None
     key: KeyText
     accounts: Annotated[list[AccountKey], Field(max_length=ACCOUNTS_MAX)]

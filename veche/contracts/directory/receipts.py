@@ -33,10 +33,9 @@ from veche.transparency.notes import log_of, open_checkpoint, read_verifier_key
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.contracts.directory.snapshot import Organisation
+    from veche.contracts.directory.snapshot import Organisation, Snapshot
     from veche.contracts.directory.trusted import Trusted
     from veche.transparency.cosignatures import Cosigned
-    from veche.transparency.log_proof import LogProof
     from veche.transparency.notes import Checkpoint, VerifierKey
 
 EARLY_MS: Final = 5 * 60_000
@@ -171,6 +170,15 @@ def check_receipt(event: SeenEvent, trusted: Trusted, policy: Policy) -> str:
     owner = trusted.owner_of(event.sender)
     if owner is None or event.is_free:
         return ""
+    try:
+        return _checked(event, owner, policy)
+    except BadSignatureError as e:
+        raise ReceiptRefusedError(ActFault.UNPROVEN, str(e)) from e
+    except (ActRequiredError, MalformedError, ValueError) as e:
+        raise ReceiptRefusedError(ActFault.MALFORMED, str(e)) from e
+
+
+def _checked(event: SeenEvent, owner: tuple[Snapshot, Organisation], policy: Policy) -> str:
     receipt = _receipt(event)
     entry, hour_ms = _entry(receipt)
     snapshot, organisation = owner
@@ -180,10 +188,10 @@ def check_receipt(event: SeenEvent, trusted: Trusted, policy: Policy) -> str:
     if acting is None:
         raise ReceiptRefusedError(ActFault.SENDER, f"{entry['a']} does not own {event.sender}")
     _check_class(event, ActClass(entry["k"]), acting)
-    proof = _proof(receipt)
+    proof = read_log_proof(receipt.proof)
     keys = _log_keys(acting, proof.note.partition("\n")[0])
     _check_bound(event, receipt, entry["c"], keys)
-    head, found = _checked_note(proof.note, keys, policy.witnesses)
+    head, found = _opened(proof.note, keys, policy.witnesses)
     if not includes(head.root, receipt.e.encode(), proof.index, head.size, proof.hashes):
         raise ReceiptRefusedError(ActFault.UNPROVEN, "the act is not in the head of its log")
     if not are_enough(found, policy.witnesses, policy.needed):
@@ -197,11 +205,8 @@ def _receipt(event: SeenEvent) -> ActReceipt:
     value = event.content.get(ACT)
     if value is None:
         raise ReceiptRefusedError(ActFault.MISSING, f"{ACT} is missing")
-    try:
-        said = plain(value, where=ACT)
-        receipt = parse(ActReceipt, said, where=ACT)
-    except MalformedError as e:
-        raise ReceiptRefusedError(ActFault.MALFORMED, str(e)) from e
+    said = plain(value, where=ACT)
+    receipt = parse(ActReceipt, said, where=ACT)
     if said["v"] is True:
         raise ReceiptRefusedError(ActFault.MALFORMED, f"{ACT}.v: should be 1")
     return receipt
@@ -209,14 +214,10 @@ def _receipt(event: SeenEvent) -> ActReceipt:
 
 def _entry(receipt: ActReceipt) -> tuple[dict[str, Any], int]:
     """The entry, and when its hour began."""
-    try:
-        entry = read_entry(receipt.e)
-        hour_ms = _hour_ms(entry["h"])
-    except (ActRequiredError, ValueError) as e:
-        raise ReceiptRefusedError(ActFault.MALFORMED, str(e)) from e
+    entry = read_entry(receipt.e)
     if entry["n"] not in {0, 1}:
-        raise ReceiptRefusedError(ActFault.MALFORMED, "the entry has another form")
-    return entry, hour_ms
+        raise ValueError("the entry has another form")
+    return entry, _hour_ms(entry["h"])
 
 
 @functools.lru_cache
@@ -225,13 +226,6 @@ def _hour_ms(text: str) -> int:
     if f"{hour:%Y-%m-%dT%H}" != text:
         raise ValueError("the hour of the entry has another form")
     return int(hour.timestamp()) * 1000
-
-
-def _proof(receipt: ActReceipt) -> LogProof:
-    try:
-        return read_log_proof(receipt.proof)
-    except MalformedError as e:
-        raise ReceiptRefusedError(ActFault.MALFORMED, str(e)) from e
 
 
 def _check_class(event: SeenEvent, act: ActClass, acting: Organisation) -> None:
@@ -261,12 +255,9 @@ def _check_bound(
     event: SeenEvent, receipt: ActReceipt, c: str, keys: tuple[VerifierKey, ...]
 ) -> None:
     where = {"state_key": event.state_key, "redacts": event.redacts}
-    try:
-        content = plain(event.content)
-        bound = bind(event_form(event.room_id, event.sender, event.kind, content, **where))
-        signed, signature = canonical(sent_form(c, bound)), decode_base64(receipt.s or "")
-    except (MalformedError, ValueError) as e:
-        raise ReceiptRefusedError(ActFault.MALFORMED, str(e)) from e
+    content = plain(event.content)
+    bound = bind(event_form(event.room_id, event.sender, event.kind, content, **where))
+    signed, signature = canonical(sent_form(c, bound)), decode_base64(receipt.s or "")
     if not any(verify_ed25519(one.key, signature, signed) for one in keys):
         raise ReceiptRefusedError(ActFault.UNBOUND, "the receipt belongs to another event")
 
@@ -277,17 +268,6 @@ def _opened(
 ) -> tuple[Checkpoint, Cosigned]:
     head = open_checkpoint(note, keys)
     return head, cosigned(note, head.size, witnesses)
-
-
-def _checked_note(
-    note: str, keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]
-) -> tuple[Checkpoint, Cosigned]:
-    try:
-        return _opened(note, keys, witnesses)
-    except MalformedError as e:
-        raise ReceiptRefusedError(ActFault.MALFORMED, str(e)) from e
-    except BadSignatureError as e:
-        raise ReceiptRefusedError(ActFault.UNPROVEN, str(e)) from e
 
 
 def _check_time(at_ms: int, hour_ms: int, found: Cosigned) -> None:

@@ -210,7 +210,7 @@ class Directory:
             words = f"keys and accounts of {entry.org} are changed by rotate"
             raise EntryRefusedError(Fault.NEEDS_ROTATE, words)
         kept = self._organisations[entry.org]
-        return attrs.evolve(kept, said=entry, entry=place, last=place)
+        return attrs.evolve(kept, said=entry, entry=place, last=place, vouched_by=by)
 
     def _check_place(self, entry: OrgEntry) -> None:
         if entry.parent is None:

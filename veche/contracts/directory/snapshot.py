@@ -102,7 +102,7 @@ class Organisation:
         key: Its key; at a moment: ``at``.
         accounts: Master keys by account; likewise.
         since_ms: Since when the directory has it.
-        vouched_by: Organisation that entered it; empty: the directory did.
+        vouched_by: Organisation that signed who it is; empty: the directory did.
         entry: Place of the entry that says who it is.
         last: Place of its last entry.
         names: That nobody else may bear.
@@ -132,6 +132,11 @@ class Organisation:
         if new is None or new.from_ms > now_ms:
             return self
         return attrs.evolve(self, key=new.key, accounts=new.accounts, pending=None)
+
+    @property
+    def domain_seen_ms(self) -> int | None:
+        """When its domain said the key that it has now; None: nobody saw that."""
+        return self.said.domain_seen_ms if self.said.key == self.key.to_text() else None
 
     def own_standing(self, now_ms: int) -> Standing:
         """How it stands, whoever is above it."""

@@ -199,12 +199,7 @@ class Sealer:
         """As ``seal``, in a session of its own, for an audience as ``ports.Sealer`` has it.
 
         For what has to reach a device that nobody confirmed: how to confirm it. The session of the
-        room stays as it is, and stays unknown to that device.
-
-        Raises:
-            TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
-            NotPrepared: A device has to be reached first; nothing was written.
-            LostWriterError: Another process writes for this bot now; nothing was written.
+        room stays as it is, and stays unknown to that device. It raises what ``seal`` raises.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
         writer = self._writer
@@ -240,10 +235,7 @@ class Sealer:
     ) -> Json:
         """As ``seal``, where the session is settled and the device free; it waits for nobody.
 
-        Raises:
-            TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
-            HeldBack: A document or a link, and it is not sure who reads it; nothing was written.
-            NotPrepared: Use ``seal``; nothing was written.
+        Where it cannot, it raises ``NotPrepared``, and ``seal`` is to be used.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
         self._check_held(txn, room_id, content, payload)

@@ -97,11 +97,11 @@ class People:
     async def refresh(self, bot: UserId, user_ids: Collection[str]) -> None:
         """Ask for the keys of people and store what comes.
 
-        Who cannot be asked for now is left as last known, and ``is_unreachable`` for
+        A person whose server does not answer is left as last known, and ``is_unreachable`` for
         ``UNREACHABLE_MS`` (``OWN_UNREACHABLE_MS`` if our own homeserver does not answer); the first
-        attempt after that asks again. Of whom nothing was ever known is waited for before, once; so
-        is a person of another server who comes without an identity, since Synapse tells devices of
-        others a moment before it tells their identity.
+        attempt after that asks again. Before that, strangers are waited for, once; so is a person
+        of another server who comes without an identity, since Synapse tells devices of others a
+        moment before it tells their identity.
 
         Args:
             bot: As whom to ask.

@@ -314,6 +314,45 @@ def test_a_decision_whose_key_is_revoked_is_made_anew(stage: Stage, is_appealed:
     assert balances(stage) == (-4_000, 4_000)
 
 
+@pytest.mark.parametrize("is_appealed", [False, True])
+def test_a_decision_that_gives_nothing_back_counts_no_more_either(
+    stage: Stage, is_appealed: bool
+) -> None:
+    number = at_desk(stage)
+    stage.say(CLERK, "dispute", f"{number} none it came")
+    stage.answer(CLERK, "decide")
+    stage.write()
+    if is_appealed:
+        stage.say(ALICE, "dispute", f"{number} appeal the photo was overlooked")
+    with stage.scene() as scene:
+        revoke_keys(scene.txn, CLERK, stage.now_ms)
+    found = stage.row("dispute")
+    assert found["state"] == ("appealed" if is_appealed else "decided")
+    stage.now_ms = found["due_at_ms"]
+    stage.ring(disputes.rang, found["id"])
+    stage.write()
+
+    assert stage.row("dispute")["state"] == "at_desk"
+    assert stage.balance(BOB) == (MONEY, 5_000)
+    finish(stage)
+
+
+def test_a_last_decision_that_gives_nothing_back_counts_no_more_before_the_money_is_let_go() -> (
+    None
+):
+    with Stage.running() as stage:
+        number = at_desk(stage)
+        stage.say(CLERK, "dispute", f"{number} none it came")
+        stage.answer(CLERK, "decide")
+        assert stage.row("dispute")["state"] == "ending"
+        with stage.scene() as scene:
+            revoke_keys(scene.txn, CLERK, stage.now_ms)
+        stage.write()
+
+        assert stage.row("dispute")["state"] == "at_desk"
+        assert stage.balance(BOB) == (MONEY, 5_000)
+
+
 def test_what_a_payee_gives_back_stays_if_their_key_is_revoked_before_it_moved(
     stage: Stage,
 ) -> None:

@@ -283,13 +283,13 @@ def debited(market: Market) -> Iterator[bool]:
     yield True
 
 
-def lent(market: Market) -> Allowance:
+def lent(market: Market, name: str = "allowance") -> Allowance:
     """Alice lets Bob pay from her account."""
     terms = AllowanceTerms(SMALL, "day", SMALL, 1, market.now_ms * 2)
     view = AllowanceView(Party(market.alice, "A"), Party(market.bob, "B"), (), (), "EUR", terms)
     with market.at() as scene:
         kept = Allowance(
-            id=derived_ulid(market.now_ms, "allowance"),
+            id=derived_ulid(market.now_ms, name),
             giver=scene.holder(market.alice).id,
             spender=scene.holder(market.bob).id,
             ledger=holders.currencies(scene.txn)["EUR"],

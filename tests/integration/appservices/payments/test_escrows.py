@@ -626,6 +626,9 @@ def test_a_key_that_is_revoked_before_money_is_set_aside_sets_none_aside(
         )
     begun(stage)
     revoke(stage, ALICE, is_heard=is_heard)
+    if is_heard and begun is cooling:
+        # At once, not only when its wait is over.
+        assert stage.row("escrow")["state"] == "refused"
     stage.write()
     if stage.row("escrow")["state"] == "cooling":
         stage.now_ms = int(stage.row("escrow")["due_at_ms"])

@@ -14,12 +14,20 @@ from appservices.payments.core.commands import FREEZE
 from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.orders.mandate import ChargeOrder
 from appservices.payments.core.payment import Kind, State
-from appservices.payments.service import charges, files, freezing
+from appservices.payments.service import charges, files, freezing, moving
 from appservices.payments.service.rails.suspense import DECIDED
 from appservices.payments.service.scene import Scene
 from appservices.payments.store import attempts, holders, invoices, mandates, suspense
 from appservices.payments.store import payments as store
-from tests.integration.appservices.payments.scenes import ALICE, EURO, NOW_MS, bank, told, world
+from tests.integration.appservices.payments.scenes import (
+    ALICE,
+    BOB,
+    EURO,
+    NOW_MS,
+    bank,
+    told,
+    world,
+)
 from tests.integration.appservices.payments.trust import allowance
 from tests.support.postgres import execute, waiting_count
 from tests.support.processes import TIMEOUT_S, wait_until
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from appservices.payments.service.files import Matter
+    from veche.protocol.ids import UserId
 
 pytestmark = pytest.mark.postgres
 
@@ -73,11 +82,12 @@ def beside(dsn: str, deed: Callable[[Scene], None]) -> Iterator[None]:
             errors.append(e)
 
     def is_waiting() -> bool:
-        return bool(errors or waiting_count(dsn))
+        return not thread.is_alive() or bool(waiting_count(dsn))
 
     thread = threading.Thread(target=run)
     thread.start()
     wait_until(is_waiting, TIMEOUT_S, "it does not wait")
+    assert errors or thread.is_alive(), "it did not wait"
     yield
     thread.join()
     assert errors == []
@@ -142,6 +152,30 @@ def test_a_freeze_and_a_block_with_two_payments_do_not_wait_for_one_another(dsn:
             block.connection.commit()
 
     assert [end_of(dsn, one) for one in matters] == [("paying", None, False)] * 2
+
+
+@pytest.mark.parametrize("who", [ALICE, BOB])
+def test_a_freeze_stops_what_a_block_had_in_its_hands_and_did_not_make(
+    dsn: str, who: UserId
+) -> None:
+    with world(dsn) as block:
+        txn = block.scene.txn
+        # What Bob stops he pays from Alice's account.
+        by = allowance(block).id if who == BOB else None
+        matter = block.asked(state=State.PAYING, allowance_id=by, approved_by=block.approved())
+        moving.attempt(block.scene, matter.payment)
+        block.connection.commit()
+        txn.execute(
+            "SELECT FROM payments.attempt WHERE about = %s FOR UPDATE", (matter.payment.id,)
+        )
+        with beside(dsn, lambda scene: _freeze(scene, who)):
+            block.connection.rollback()
+
+    assert (end_of(dsn, matter)[0], end_of(dsn, matter)[2]) == ("refused", False)
+
+
+def _freeze(scene: Scene, who: UserId) -> None:
+    freezing.freeze(scene, who, may_end=False)
 
 
 def test_nothing_is_debited_by_a_mandate_of_who_stopped_everything(dsn: str) -> None:

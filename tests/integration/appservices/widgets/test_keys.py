@@ -176,6 +176,29 @@ def test_whoever_reset_their_identity_confirms_it_with_their_key_and_goes_on(
     boris.person.wait_for(boris.room, "^Paid by code.$")
 
 
+def test_a_device_of_before_reads_what_it_confirmed_though_the_new_identity_did_not_sign_it(
+    alice: Shopper,
+) -> None:
+    dora = Shopper.sign_in(alice.house, alice.house.person("dora"), BOT)
+    with dora.person.new_device() as laptop:
+        # Nobody but the laptop has the new identity, and the phone says that it is hers.
+        laptop.reset_identity()
+        dora.person.send(dora.room, "bill 301")
+        asked = dora.person.wait_for(dora.room, "Was it you?")
+        [code] = re.findall(r"yes [0-9]{4}", asked.body)
+        dora.person.send(dora.room, code)
+
+        laptop.wait_for(dora.room, "You confirmed it by your reply")
+        dora.person.wait_for(dora.room, "You confirmed it by your reply")
+
+        # What comes now the laptop alone reads; the phone learns what to do.
+        dora.person.send(dora.room, "bill 302")
+        laptop.wait_for(dora.room, "Bread: 302 cents")
+        dora.person.wait_for(dora.room, "from a device that you have not confirmed")
+        read = [one.body for one in dora.person.messages(dora.room) if one.is_readable]
+        assert [one for one in read if "302 cents" in one] == []
+
+
 def test_one_says_no_by_key_by_session_and_by_text(alice: Shopper) -> None:
     key = alice.enrol()
     bills = [alice.bill(minor) for minor in (2_001, 2_002, 2_003)]

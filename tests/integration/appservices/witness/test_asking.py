@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from appservices.witness.folder import WitnessFolder
 from appservices.witness.routes import WitnessRoutes
 from appservices.witness.witness import Witness
-from tests.support.postgres import database, execute
+from tests.integration.veche.rig import until
+from tests.support.postgres import database, execute, session, waiting_count
 from tests.support.processes import TIMEOUT_S
 from veche.acts import Act, ActLog, heads
 from veche.acts.head_store import ActTree
@@ -361,6 +363,29 @@ class AskingTests(TestCase):
         await gatherResults(works)
 
         assert self.first.asked_count == 1
+
+    async def test_a_turn_that_ends_with_a_signature_is_not_taken_again(self) -> None:
+        turn, at_ms = (self.town.origin, "w", 3), now_ms()
+        with session(self.town.dsn) as one, session(self.town.dsn) as two:
+            with one.cursor() as txn:
+                assert store.take_turn(txn, *turn, at_ms, at_ms + 60_000) == 0
+            one.commit()
+            with one.cursor() as txn:
+                store.signed(txn, *turn[:2], 3, "line", at_ms)
+
+            def take() -> int | None:
+                with two.cursor() as txn:
+                    return store.take_turn(txn, *turn, at_ms, at_ms + 60_000)
+
+            taking = deferToThread(take)
+            await until(lambda: waiting_count(self.town.dsn) == 1, "it waits for no one")
+            one.commit()
+
+            assert await taking is None
+            # It is free for the next head.
+            with one.cursor() as txn:
+                two.commit()
+                assert store.take_turn(txn, *turn[:2], 4, at_ms, at_ms + 60_000) == 3
 
     async def test_what_is_signed_with_another_key_is_not_kept(self) -> None:
         thief = Neighbour(self, "w.example/w3", {self.town.origin: [self.town.signer.verifier]})

@@ -173,6 +173,8 @@ class ConfirmingTest(DoubtsCase):
         view = await self.transact(identity_view, ALICE)
         assert (view.master_pinned, view.is_doubted) == (NEW, False)
         assert "You confirmed it by your reply" in self.told()[-1].body
+        # The phone, which the new identity did not sign, reads that too.
+        assert self.told()[-1].audience == "all"
 
     async def test_the_new_device_confirms_nothing_though_it_knows_the_code(self) -> None:
         room_id = await self.doubted()

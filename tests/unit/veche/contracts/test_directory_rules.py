@@ -52,6 +52,14 @@ def test_a_chain_is_official_and_says_who_vouched(written: Written) -> None:
     assert written.state.refused == {}
 
 
+def test_whoever_signs_the_newest_entry_vouches(written: Written) -> None:
+    assert written.add(written.org("library", TOWN)) is None
+    before = now(written).organisations["library"].vouched_by
+    assert written.add(written.org("library", TOWN), signer(TOWN)) is None
+
+    assert (before, now(written).organisations["library"].vouched_by) == ("", TOWN)
+
+
 # Every fault: what makes it, and an entry as near to it as can be that counts.
 
 Broken = "Callable[[Written], tuple[Mapping[str, Any] | str, tuple[NoteSigner, ...]]]"
