@@ -81,7 +81,13 @@ class Town:
             ]
             return bool(found)
 
-        wait_until(has_come, 90, f"no mail with {words!r}")
+        try:
+            wait_until(has_come, 25, f"no mail with {words!r}")
+        except TimeoutError as e:
+            whole = "\n\n".join(one.get_content() for one in self.mail.received())
+            from tests.integration.bridges import dump
+            dump.dump(self)
+            raise TimeoutError(f"{e}; there are\n{whole}") from None
         return found[0]
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
