@@ -35,6 +35,8 @@ class OrganisationView(Wire):
     """What it is called, by language."""
     domain: str
     """Where it is found on the web."""
+    domain_seen_ms: int | None
+    """When the domain proved that it is its own, UTC; null: it did not."""
     chain: list[str]
     """Ids of those above it, the topmost first, and its own."""
     standing: str

@@ -47,6 +47,7 @@ def directory_view(snapshot: Snapshot, root: Root) -> DirectoryView:
                 id=id_,
                 names=dict(one.said.names),
                 domain=one.said.domain,
+                domain_seen_ms=one.domain_seen_ms,
                 chain=[each.id for each in snapshot.chain(id_)],
                 standing=standing.value,
                 reason=measure.reason if has_reason and measure else "",

@@ -188,13 +188,17 @@ def other_key_doc(localizer: Localizer, one: Organisation, account: str) -> Doc:
 
 
 def standing_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation, account: str) -> Doc:
-    """An account of the directory is not official now: since when, and why."""
+    """An account of the directory is not official now: since when, why, and what to do."""
     language = localizer.language
     standing, name = snapshot.standing(one.id), one.name(language)
     head = localizer.text(
         "{account} is of {name}, and is not official now.", account=account, name=name
     )
-    return (Paragraph(Bold(head)), *_why(localizer, snapshot, one, standing))
+    care = localizer.text(
+        "Do nothing that it asks for meanwhile. If you have questions: {complaints}",
+        complaints=one.said.complaints,
+    )
+    return (Paragraph(Bold(head)), *_why(localizer, snapshot, one, standing), Paragraph(care))
 
 
 def reset_doc(localizer: Localizer, name: str, rule: str, appeal: str) -> Doc:

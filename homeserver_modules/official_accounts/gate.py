@@ -195,6 +195,7 @@ class Gate:
                 self._rules[room_id] = read_rules((one.type, one.content) for one in state.values())
             except Exception:
                 logger.exception("policy list %s cannot be read: what it said counts", room_id)
+                self._rules.setdefault(room_id, [])
 
     async def tidy(self) -> None:
         """Forget what is too old."""

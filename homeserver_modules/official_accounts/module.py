@@ -38,7 +38,7 @@ from homeserver_modules.official_accounts.core.letters import Letters
 from homeserver_modules.official_accounts.core.verdict import Judge, NameProtectedError, Outcome
 from homeserver_modules.official_accounts.gate import Gate
 from homeserver_modules.official_accounts.notices import NEAR_MISS, RESET, Notices
-from homeserver_modules.official_accounts.store import last_name
+from homeserver_modules.official_accounts.store import display_names, last_name
 from veche.contracts.directory.snapshot import ProtectedName
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ _JUDGED: Final = Counter(
 _FAILED: Final = Counter(
     "veche_official_accounts_failed", "Names that could not be judged, and passed.", ["callback"]
 )
+LOOK_AGAIN_MS: Final = 5_000
+"""How soon after names are protected those who are called so are looked for."""
+
 _LOOKED_AT: Final = frozenset({shown.MEMBER, shown.NAME, shown.ALIAS, shown.JOIN_RULES})
 _NAMES: Final = [(shown.NAME, ""), (shown.ALIAS, "")]
 _DOORS: Final = [(shown.ENCRYPTION, ""), (shown.JOIN_RULES, "")]
@@ -109,11 +112,14 @@ class OfficialAccounts(Configured):
         listed = [ProtectedName(n.name, "", frozenset(n.accounts), n.appeal) for n in config.names]
         allowed = [(one.account, one.name) for one in config.allowed]
         self._judge = judge = Judge(listed, allowed, Letters(load_confusables()))
+        self._are_names_new = True
 
         def protect(names: Sequence[ProtectedName]) -> None:
             judge.protect([*listed, *names])
+            self._are_names_new = True
 
         self.directories = Directories(config.directories, follower_of(api), protect)
+        api.looping_background_call(self.look_again, LOOK_AGAIN_MS, desc="veche_look_again")
         api.register_spam_checker_callbacks(
             check_event_for_spam=self.check_event_for_spam,
             user_may_send_state_event=self.user_may_send_state_event,
@@ -130,6 +136,26 @@ class OfficialAccounts(Configured):
         api.register_account_validity_callbacks(on_user_registration=self.on_user_registration)
         self._notices = Notices(api, config.appservice)
         self._gate = Gate(config.visitors, api, self.directories)
+
+    async def look_again(self) -> None:
+        """Set display names back that people had before these were protected.
+
+        Accounts that a directory lists keep theirs while their organisation is suspended: nobody
+        would give it back to them.
+        """
+        if not self._are_names_new:
+            return
+        people = await self._api.run_db_interaction("veche_names", display_names)
+        self._are_names_new = False
+        for user_id, name in await self._api.defer_to_thread(self._protected_of, people):
+            try:
+                await self._keep_or_set_back(user_id, name)
+            except Exception:
+                logger.exception("the name of %s stays: it cannot be set back", user_id)
+
+    def _protected_of(self, people: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        others = [one for one in people if not self.directories.is_listed(one[0])]
+        return [(who, name) for who, name in others if not self._passes(name, who, "had_before")]
 
     async def check_event_for_spam(self, event: EventBase) -> Verdict:
         """Refuse state that names a room, and a membership of another server."""

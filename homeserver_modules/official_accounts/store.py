@@ -54,6 +54,12 @@ def tidy(txn: LoggingTransaction, hour: int, before_ms: int) -> None:
     txn.execute("DELETE FROM veche_refused_invite WHERE at_ms < ?", (before_ms,))
 
 
+def display_names(txn: LoggingTransaction) -> list[tuple[str, str]]:
+    """Return each person of this server who has a display name, with it."""
+    txn.execute("SELECT full_user_id, displayname FROM profiles WHERE displayname <> ''")
+    return txn.fetchall()
+
+
 def last_name(txn: LoggingTransaction, user_id: str) -> str | None:
     """Return the name in the room that a local person joined, or changed their name in, last."""
     txn.execute(

@@ -36,6 +36,7 @@ function world(origin) {
     const { key, content } = made(origin);
     const organisation = {
         ...{ id: "records", names: { en: "Vital Records Office" }, domain: "records.test" },
+        domain_seen_ms: null,
         ...{ chain: ["records"], standing: "official", reason: "", since_ms: 0, vouched_by: "" },
         ...{ purposes: [], complaints: "x", accounts: { [BOT]: MASTER }, entry: 1 },
         protects: ["Vital Records Office"],

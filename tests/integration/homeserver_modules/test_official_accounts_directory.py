@@ -53,10 +53,23 @@ def test_each_worker_guards_the_names_of_a_directory_also_while_it_is_gone(tmp_p
                 )
 
         wait_until_told(anna, 200)
+        server.register("boris")
+        boris = server.login("boris")
+        profile = "/_matrix/client/v3/profile/@boris:veche.test/displayname"
+        for token, path in ((boris, profile), (registrar, profile.replace("boris", "registrar"))):
+            said = server.call("PUT", path, token=token, body={"displayname": NAME})
+            assert said.status == 200
         protected = directory.said("names", "records", names=[NAME], appeal="there")
         assert directory.add(protected) is None
         wait_until_told(anna, 403)
         assert [create(call, registrar).status for call in ways] == [200, 200]
+
+        def named(path: str) -> object:
+            return server.call("GET", path, token=anna).body["displayname"]
+
+        # What somebody was called before is no longer theirs either.
+        wait_until(lambda: named(profile) == "boris", WAIT_S, "the name was not set back")
+        assert named(profile.replace("boris", "registrar")) == NAME
         refused = create(server.call_creator, anna)
         assert refused.errcode == "ORG.VECHE.NAME_PROTECTED"
         assert refused.body["org.veche.appeal"] == "there"

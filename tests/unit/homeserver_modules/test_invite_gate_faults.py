@@ -29,6 +29,7 @@ class World:
     is_gone: bool = False
     entity: str = "@nobody:else.test"
     contacts: dict[str, Any] | None = None
+    asked: list[str] = attrs.Factory(list)
 
     def gate(self) -> Gate:
         api = create_autospec(ModuleApi)
@@ -62,6 +63,7 @@ class World:
         return self.contacts
 
     def _state(self, room_id: str, _keys: object) -> object:
+        self.asked.append(room_id)
         if self.is_gone or room_id == BROKEN:
             raise sqlite3.OperationalError("gone")
         content = {"entity": self.entity, "recommendation": "m.ban", "reason": "sells fakes"}
@@ -146,3 +148,10 @@ def test_a_refusal_says_in_words_why_and_where_to_appeal(world: World) -> None:
 def test_the_first_invitation_after_a_start_waits_for_the_lists(world: World) -> None:
     world.entity = BORIS
     assert rule(world.gate(), BORIS, ANNA) == "policy_list"
+
+
+def test_lists_that_cannot_be_read_are_not_asked_for_with_each_invitation(world: World) -> None:
+    gate, world.is_gone = world.gate(), True
+    for _ in range(3):
+        assert rule(gate, BORIS, ANNA) is None
+    assert world.asked == [BROKEN, LIST]

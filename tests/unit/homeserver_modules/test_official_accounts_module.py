@@ -129,6 +129,34 @@ class NameTests(ModuleCase):
         self.result(self.module.on_profile_update(user, Mock(display_name=NAME), False, False))
         assert self.api.set_displayname.call_args.args[1] == ""
 
+    def test_names_that_people_had_before_are_set_back_once(self) -> None:
+        broken, listed = "@broken:veche.test", "@suspended:veche.test"
+        names = [
+            (broken, NAME),
+            (ANNA, NAME),
+            (OWNER, NAME),
+            (listed, NAME),
+            ("@b:veche.test", "B"),
+        ]
+        self.api.run_db_interaction.side_effect = lambda what, *_: (
+            names if what == "veche_names" else None
+        )
+        self.api.defer_to_thread = AsyncMock(side_effect=lambda work, *args: work(*args))
+        self.patch(self.module.directories, "is_listed", lambda who: who == listed)  # type: ignore[no-untyped-call]
+        self.api.set_displayname.side_effect = [RuntimeError("gone"), None]
+        for _ in range(2):
+            self.result(self.module.look_again())
+        renamed = [str(one.args[0]) for one in self.api.set_displayname.call_args_list]
+        assert renamed == [broken, ANNA]
+        assert self.told() == [("reset", ANNA, ANNA, NAME, "same")]
+
+    def test_names_are_looked_at_again_where_the_database_was_gone(self) -> None:
+        self.api.run_db_interaction.side_effect = [RuntimeError("gone"), []]
+        self.api.defer_to_thread = AsyncMock(return_value=[])
+        self.failure(self.module.look_again(), RuntimeError)
+        self.result(self.module.look_again())
+        assert self.api.run_db_interaction.await_count == 2
+
     def told(self) -> list[tuple[Any, ...]]:
         """Kind, person, account, name and rule of what was kept for people."""
         calls = [one.args for one in self.api.run_db_interaction.await_args_list]

@@ -6,6 +6,7 @@
  * @property {string} id
  * @property {Record<string, string>} names by language
  * @property {string} domain
+ * @property {number | null} domain_seen_ms when it proved that it is its own
  * @property {string[]} chain ids of those above it, the topmost first, and its own
  * @property {string} standing
  * @property {string} reason

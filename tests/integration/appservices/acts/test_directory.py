@@ -246,11 +246,19 @@ def test_an_organisation_proves_its_domain(town: Town, tmp_path: Path) -> None:
             assert town.house.query("SELECT count(*) FROM acts.entry") == before
     checked = town.run("check", "@proven:example.org")[1]
     told = town.ask("check @proven:example.org", "It belongs to")
+    shown = town.alice.call("GET", "/_veche/directory/v1/official", is_signed_in=False).body
+    seen = {
+        one["id"]: one["domain_seen_ms"]
+        for each in shown["directories"]
+        for one in each["organisations"]
+    }
 
     assert refused == [(1, True, True)] * 3
     assert done[0] == 0, done
     assert f"{name} is its domain, as it proved on " in checked
     assert f"{name}, as it proved on" in told
+    assert seen["proven"] > 0
+    assert [one for one, at_ms in seen.items() if at_ms] == ["proven"]
     assert "records." in town.ask(f"check {OFFICE_BOT}", "not proven")
 
 

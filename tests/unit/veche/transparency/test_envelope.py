@@ -217,14 +217,33 @@ def crafted() -> list[tuple[bytes, bytes, bytes, bool]]:
     return made
 
 
-def test_of_crafted_signatures_only_the_honest_one_verifies() -> None:
+@pytest.mark.parametrize("is_lax", [False, True])
+def test_of_crafted_signatures_only_the_honest_one_verifies(
+    is_lax: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = crafted()
+    if is_lax:
+        monkeypatch.setattr(envelope, "_is_lax", lambda: True)
 
     verdicts = [verify_ed25519(*row[:3]) for row in made]
 
     assert len(made) > 500
     assert verdicts == [row[3] for row in made]
     assert sum(verdicts) == 1
+
+
+def test_the_signatures_by_which_a_lax_library_shows_itself_are_such() -> None:
+    key, small, base = envelope._LAX_KEY, small_order_points(), base_point()
+    secret, nonce = 7**80 % L, 11**70 % L
+    made = []
+    for r, r_point in ((nonce, add(multiply(nonce, base), small[1])), (0, (0, 1))):
+        r_bytes = encodings(r_point)[0]
+        digest = hashlib.sha512(r_bytes + key + b"m").digest()
+        s = (r + int.from_bytes(digest, "little") * secret) % L
+        made.append(r_bytes + s.to_bytes(32, "little"))
+
+    assert encodings(multiply(secret, base))[0] == key
+    assert tuple(made) == envelope._LAX_SIGNATURES
 
 
 @each_row(("key_bytes", "signature_bytes"), [(31, 64), (33, 64), (32, 63), (32, 65)])

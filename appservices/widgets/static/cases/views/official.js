@@ -15,6 +15,12 @@ import { View } from "../view.js";
 
 const ROWS = 3;
 
+/** @param {Organisation} one */
+function domainOf({ domain, domain_seen_ms: seen }) {
+    if (seen === null) return t("{domain} (not proven)", { domain });
+    return t("{domain}, as it proved on {day}", { domain, day: showDate(seen) });
+}
+
 class VecheOfficial extends View {
     static properties = { found: { state: true } };
 
@@ -99,7 +105,7 @@ class VecheOfficial extends View {
             ...(one.chain.length > 1 ? [[t("It belongs to"), this._names(one.chain)]] : []),
             [t("In the directory since"), showDate(one.since_ms)],
             [t("Verified by"), by ? nameOf(by, language) : (directory.log.split("/").at(-1) ?? "")],
-            [t("On the web"), one.domain],
+            [t("On the web"), domainOf(one)],
             [t("Complaints"), one.complaints],
         ];
         return html`${
