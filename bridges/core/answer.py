@@ -25,7 +25,7 @@ class OpenPrompt:
     Attributes:
         id: Of the prompt.
         event_id: By which it was asked.
-        message_id: What the network calls the message.
+        message_id: What the network calls the message; empty until it says so.
         choices: Those that may be chosen by their number.
     """
 

@@ -53,7 +53,7 @@ class RemoteOutbox(LeaseLoop["OutRow"]):
         host: BotPorts,
         connectors: Mapping[str, NetworkConnector],
         opened: Callable[[Cursor, OutRow], Outgoing],
-        took: Callable[[Cursor, OutRow, Outgoing, Sent], None],
+        took: Callable[[Cursor, OutRow, Sent], None],
     ) -> None:
         """Make it in the constructor of a service, since it listens to a channel.
 
@@ -88,10 +88,10 @@ class RemoteOutbox(LeaseLoop["OutRow"]):
         """Send a message, and write down what came of it."""
         run = self._host.database.run
         given, reason, asked_ms = Input.SENT, "", None
-        taken: tuple[Outgoing, Sent] | None = None
+        sent: Sent | None = None
         try:
             outgoing = await run("bridges.out", self._opened, row)
-            taken = outgoing, await self._connectors[row.id.bridge].handle_matrix_message(outgoing)
+            sent = await self._connectors[row.id.bridge].handle_matrix_message(outgoing)
         except TemporaryError as e:
             given, reason, asked_ms = Input.TEMPORARY, str(e), e.retry_after_ms
         except PermanentError as e:
@@ -106,7 +106,7 @@ class RemoteOutbox(LeaseLoop["OutRow"]):
         _sent.labels(row.id.bridge, given.value).inc()
         if given is not Input.SENT:
             logger.warning("%s to %s: %s", row.effect_id, row.id.bridge, given.value)
-        ended = _Ended(given, taken, reason[:REASON_CHARACTERS_MAX], asked_ms)
+        ended = _Ended(given, sent, reason[:REASON_CHARACTERS_MAX], asked_ms)
         await run("bridges.out", self._end, row, ended, self._host.now_ms())
 
     def _end(self, txn: Cursor, row: OutRow, ended: _Ended, now_ms: int) -> None:
@@ -122,11 +122,11 @@ class RemoteOutbox(LeaseLoop["OutRow"]):
             row.effect_id,
             after,
             next_at_ms=now_ms + retry_delay_ms(row.attempts, ended.asked_ms),
-            remote_id=ended.taken[1].remote_id if ended.taken else None,
+            remote_id=ended.sent.remote_id if ended.sent else None,
             reason=ended.reason,
         )
-        if ended.taken:
-            self._took(txn, row, *ended.taken)
+        if ended.sent:
+            self._took(txn, row, ended.sent)
 
 
 ATTEMPTS_UNCERTAIN_MAX: Final = 20
@@ -136,7 +136,7 @@ ATTEMPTS_UNCERTAIN_MAX: Final = 20
 @attrs.frozen
 class _Ended:
     given: Input
-    taken: tuple[Outgoing, Sent] | None
+    sent: Sent | None
     reason: str
     asked_ms: int | None
 
@@ -163,9 +163,8 @@ def loaded(kept: Mapping[str, Any], thread: tuple[str, ...]) -> Outgoing:
     )
 
 
-def asked(outgoing: Outgoing, event_id: str, remote_id: str) -> OpenPrompt | None:
+def asked(rendered: Rendered, event_id: str) -> OpenPrompt | None:
     """The question that a message asks; None if it asks nothing that is chosen by a number."""
-    rendered = outgoing.rendered
     if rendered.prompt is None or not rendered.choices:
         return None
-    return OpenPrompt(rendered.prompt, event_id, remote_id, rendered.choices)
+    return OpenPrompt(rendered.prompt, event_id, "", rendered.choices)

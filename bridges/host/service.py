@@ -17,9 +17,10 @@ from bridges.host import outbox, portals, store
 from bridges.host.store import Portal, PortalId
 from bridges.host.texts import CATALOGUE, NEWS, READABLE
 from veche.chat.sending import Ground, Sender
+from veche.messaging.outbox import Relation
 from veche.protocol.bridged import spoken
 from veche.protocol.errors import UnavailableError
-from veche.protocol.ids import UserId
+from veche.protocol.ids import EventId, UserId
 from veche.protocol.inbound import Trust
 from veche.protocol.message import RelationKind
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer
@@ -140,15 +141,16 @@ class Bridging:
         """Say in the room what the person wrote; what answers a question names it."""
         assert portal.room_id is not None  # noqa: S101 -- of the callers
         network = self.networks[portal.id.bridge]
-        words, content = str(said["text"]), {}
+        words, content, relation = str(said["text"]), {}, None
         found = answer(words, said["thread"], store.open_prompts(txn, portal.id))
         if found is not None:
+            relation = Relation(RelationKind.REFERENCE, EventId(found.prompt.event_id))
             given = Answer(v=1, prompt=found.prompt.id, choice=found.choice)
             content = {ANSWER_KEY: given.model_dump(mode="json", exclude_none=True)}
         name = f"{self.opened(portal)['name']} ({network.name.display_name})"
         whole = spoken(portal.ghost, portal.id.bridge, name, content, words)
         sender = Sender(txn, self.act_log, network.bot, effect, now_ms)
-        sender.say(portal.room_id, whole, Ground(portal.ghost, PURPOSE, BASIS))
+        sender.say(portal.room_id, whole, Ground(portal.ghost, PURPOSE, BASIS), relation=relation)
 
     def _reported(self, txn: Cursor, network: str, report: RemoteReport) -> None:
         state = store.state_of(txn, network, report.effect_id)
@@ -209,17 +211,17 @@ class Bridging:
         )
         sealed = self.vault.seal_text(outbox.dumped(outgoing))
         store.queue(txn, portal.id, effect, inbound.event_id, sealed, now_ms)
+        if (prompt := outbox.asked(rendered, inbound.event_id)) is not None:
+            store.open_prompt(txn, portal.id, prompt)
 
     def outgoing(self, txn: Cursor, row: OutRow) -> Outgoing:
         """The message of a row, with its thread."""
         return outbox.loaded(self.vault.open_text(row.sealed), store.thread(txn, row.id))
 
-    def took(self, txn: Cursor, row: OutRow, outgoing: Outgoing, sent: Sent, now_ms: int) -> None:
-        """The network has a message: replies may name it, and answer what it asks."""
+    def took(self, txn: Cursor, row: OutRow, sent: Sent, now_ms: int) -> None:
+        """The network has a message: replies may name it."""
         store.note_message(txn, row.id, sent.remote_id, now_ms)
-        prompt = outbox.asked(outgoing, row.event_id, sent.remote_id)
-        if prompt is not None:
-            store.open_prompt(txn, row.id, prompt)
+        store.name_prompt(txn, row.id, row.event_id, sent.remote_id)
 
     def _is_edit(self, txn: Cursor, portal: Portal, content: Mapping[str, Any]) -> bool:
         """Whether it changes an earlier message, which a network has; it may close a question."""

@@ -17,7 +17,7 @@ from veche.server.spec import ServiceSpec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bridges.core.model import Outgoing, RemoteMessage, RemoteReport, Sent
+    from bridges.core.model import RemoteMessage, RemoteReport, Sent
     from bridges.core.ports import NetworkConnector
     from bridges.host.config import BridgesSection
     from bridges.host.ports import BotPorts
@@ -93,8 +93,8 @@ class Bridges(Service):
         for connector in self._connectors.values():
             await connector.start()
 
-    def _took(self, txn: Cursor, row: OutRow, outgoing: Outgoing, sent: Sent) -> None:
-        self.bridging.took(txn, row, outgoing, sent, self._host.now_ms())
+    def _took(self, txn: Cursor, row: OutRow, sent: Sent) -> None:
+        self.bridging.took(txn, row, sent, self._host.now_ms())
 
 
 SERVICE: Final = ServiceSpec(

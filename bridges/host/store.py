@@ -302,12 +302,20 @@ def set_state(
 
 
 def open_prompt(txn: Cursor, id_: PortalId, prompt: OpenPrompt) -> None:
-    """The network has a question."""
+    """A question goes to the network; what it calls the message is known later."""
     choices = json.dumps([attrs.asdict(one) for one in prompt.choices])
     txn.execute(
         "INSERT INTO bridges.prompt_open (bridge_id, portal_id, receiver, prompt_id, event_id,"
         " remote_id, choices) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (*id_.key, prompt.id, prompt.event_id, prompt.message_id, choices),
+    )
+
+
+def name_prompt(txn: Cursor, id_: PortalId, event_id: str, remote_id: str) -> None:
+    """The network has a question, if it is still open."""
+    txn.execute(
+        f"UPDATE bridges.prompt_open SET remote_id = %s WHERE {_PORTAL} AND event_id = %s",  # noqa: S608 -- ours
+        (remote_id, *id_.key, event_id),
     )
 
 
