@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TEXT_CHARACTERS_MAX: Final = 16_000
 """Most of one message that goes into a room; with it an event stays below 64 KiB."""
@@ -111,6 +114,23 @@ class RenderedChoice:
 
 
 @attrs.frozen
+class RemoteFile:
+    """A file for a network.
+
+    Attributes:
+        name: To save it under.
+        kind: Its media type; it may be empty.
+        source: Where it is and how it is decrypted: a Matrix ``EncryptedFile``.
+        data: Its bytes, once they were fetched.
+    """
+
+    name: str
+    kind: str
+    source: Mapping[str, Any]
+    data: bytes = attrs.field(default=b"", repr=False)
+
+
+@attrs.frozen
 class Rendered:
     """A message for a network.
 
@@ -118,11 +138,13 @@ class Rendered:
         text: All of it in words, choices included.
         choices: Those that may be chosen by their number.
         prompt: Id of the question; None if it asks nothing.
+        file: What comes with it.
     """
 
     text: str
     choices: tuple[RenderedChoice, ...] = ()
     prompt: str | None = None
+    file: RemoteFile | None = None
 
 
 @attrs.frozen

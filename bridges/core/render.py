@@ -6,14 +6,16 @@ answer. What only a Matrix client can do is left out of it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from bridges.core.model import TEXT_CHARACTERS_MAX, Rendered, RenderedChoice
+from bridges.core.model import TEXT_CHARACTERS_MAX, RemoteFile, Rendered, RenderedChoice
 from veche.protocol.inbound import Trust
 from veche.protocol.prompts import PROMPT_KEY, Prompt
 from veche.protocol.texts.catalogue import LANGUAGES
+from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +24,23 @@ if TYPE_CHECKING:
 
 _TAPPED: Final = "To answer, reply with the number, or tap it below."
 _TYPED: Final = "To answer, reply with the number."
+_PAGE: Final = "You can also answer on this page:"
 _TEXTS: Final = frozenset({"m.text", "m.notice", "m.emote"})
 
 
 def is_shown(content: Mapping[str, Any]) -> bool:
-    """Whether a message has words for a network."""
-    return content.get("msgtype") in _TEXTS and isinstance(content.get("body"), str)
+    """Whether a message has words or a file for a network."""
+    has_file = file_in(content) is not None
+    return (content.get("msgtype") in _TEXTS or has_file) and isinstance(content.get("body"), str)
+
+
+def file_in(content: Mapping[str, Any]) -> RemoteFile | None:
+    """The encrypted file that a message has; None if it has none."""
+    file, name = mapping(content.get("file")), content.get("filename")
+    kind = mapping(content.get("info")).get("mimetype")
+    if content.get("msgtype") != "m.file" or not file or not isinstance(name, str):
+        return None
+    return RemoteFile(name, kind if isinstance(kind, str) else "", file)
 
 
 def render(content: Mapping[str, Any], catalogue: Catalogue) -> Rendered:
@@ -40,9 +53,12 @@ def render(content: Mapping[str, Any], catalogue: Catalogue) -> Rendered:
     for language in LANGUAGES:
         tapped, typed = (catalogue.text(language, one) for one in (_TAPPED, _TYPED))
         text = text.replace(tapped, typed)
+        # A page of a person's own asks for a Matrix account.
+        page = re.escape(catalogue.text(language, _PAGE))
+        text = re.sub(rf"\n*{page}\s+\S+", "", text)
     prompt = prompt_in(content)
     if prompt is None:
-        return Rendered(text)
+        return Rendered(text, file=file_in(content))
     is_weak = prompt.trust is Trust.ANY and not any(one.approve for one in prompt.choices)
     numbered = enumerate(prompt.choices if is_weak else (), 1)
     choices = tuple(RenderedChoice(number, one.id, one.label) for number, one in numbered)

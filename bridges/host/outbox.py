@@ -15,11 +15,17 @@ from twisted.internet.defer import CancelledError
 from bridges.core.answer import OpenPrompt
 from bridges.core.delivery import Input, State, retry_delay_ms, step
 from bridges.core.errors import PermanentError, TemporaryError, UncertainError
-from bridges.core.model import Outgoing, PortalKey, Rendered, RenderedChoice, Sent
+from bridges.core.ids import bot_id
+from bridges.core.model import Outgoing, PortalKey, RemoteFile, Rendered, RenderedChoice, Sent
+from bridges.core.release import FILE_BYTES_MAX
 from bridges.host import store
+from veche.protocol.errors import MalformedError
 from veche.runtime import metrics
+from veche.runtime.crypto.media import download_encrypted
 from veche.runtime.leases import LeaseLoop
+from veche.runtime.matrix.client import MatrixError
 from veche.runtime.tasks import Tasks
+from veche.runtime.web.http_client import AnswerTooLargeError, NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +96,7 @@ class RemoteOutbox(LeaseLoop["OutRow"]):
         given, reason, asked_ms = Input.SENT, "", None
         sent: Sent | None = None
         try:
-            outgoing = await run("bridges.out", self._opened, row)
+            outgoing = await self._with_file(row, await run("bridges.out", self._opened, row))
             sent = await self._connectors[row.id.bridge].handle_matrix_message(outgoing)
         except TemporaryError as e:
             given, reason, asked_ms = Input.TEMPORARY, str(e), e.retry_after_ms
@@ -108,6 +114,28 @@ class RemoteOutbox(LeaseLoop["OutRow"]):
             logger.warning("%s to %s: %s", row.effect_id, row.id.bridge, given.value)
         ended = _Ended(given, sent, reason[:REASON_CHARACTERS_MAX], asked_ms)
         await run("bridges.out", self._end, row, ended, self._host.now_ms())
+
+    async def _with_file(self, row: OutRow, outgoing: Outgoing) -> Outgoing:
+        """Fetch the file of a message.
+
+        Raises:
+            TemporaryError: The homeserver may give it later.
+            PermanentError: It is not the file that was announced.
+        """
+        rendered = outgoing.rendered
+        if rendered.file is None:
+            return outgoing
+        bot = bot_id(row.id.bridge, self._host.server_name)
+        try:
+            data = await download_encrypted(
+                self._host.client, bot, rendered.file.source, bytes_max=FILE_BYTES_MAX
+            )
+        except (MatrixError, NoAnswerError) as e:
+            raise TemporaryError("the file is not there") from e
+        except (MalformedError, AnswerTooLargeError) as e:
+            raise PermanentError("the file is not what was announced") from e
+        file = attrs.evolve(rendered.file, data=data)
+        return attrs.evolve(outgoing, rendered=attrs.evolve(rendered, file=file))
 
     def _end(self, txn: Cursor, row: OutRow, ended: _Ended, now_ms: int) -> None:
         state = store.state_of(txn, row.id.bridge, row.effect_id)
@@ -144,6 +172,8 @@ class _Ended:
 def dumped(outgoing: Outgoing) -> dict[str, Any]:
     """What is kept of a message until it is sent, without the thread."""
     kept = attrs.asdict(attrs.evolve(outgoing, thread=()))
+    if (file := kept["rendered"]["file"]) is not None:
+        del file["data"]
     return {**kept, "v": 1}
 
 
@@ -151,6 +181,8 @@ def loaded(kept: Mapping[str, Any], thread: tuple[str, ...]) -> Outgoing:
     """Undo ``dumped``, with the thread as it is now."""
     rendered = kept["rendered"]
     choices = tuple(RenderedChoice(**one) for one in rendered["choices"])
+    found = rendered["file"]
+    file = None if found is None else RemoteFile(found["name"], found["kind"], found["source"])
     return Outgoing(
         effect_id=kept["effect_id"],
         portal_key=PortalKey(**kept["portal_key"]),
@@ -158,7 +190,7 @@ def loaded(kept: Mapping[str, Any], thread: tuple[str, ...]) -> Outgoing:
         office=kept["office"],
         office_name=kept["office_name"],
         title=kept["title"],
-        rendered=Rendered(rendered["text"], choices, rendered["prompt"]),
+        rendered=Rendered(rendered["text"], choices, rendered["prompt"], file),
         thread=thread,
     )
 

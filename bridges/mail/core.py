@@ -33,6 +33,7 @@ NAME_CHARACTERS_MAX: Final = 60
 SUBJECT_CHARACTERS_MAX: Final = 120
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 _ID: Final = re.compile(r"<[^<>\s\x00-\x1f]{1,250}>")
+_KIND: Final = re.compile(r"(application|image|text)/[a-z0-9.+-]{1,80}")
 _BOUNCE: Final = re.compile(r"bounce-([0-9a-f]{32})-([a-z2-7]{13})")
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
 _MAC_BYTES: Final = 8
@@ -124,6 +125,11 @@ def compose(outgoing: Outgoing, domain: str, name: str) -> bytes:
         mail["In-Reply-To"] = ids[0]
         mail["References"] = " ".join(reversed(ids))
     mail.set_content(outgoing.rendered.text, cte="base64")
+    if (file := outgoing.rendered.file) is not None:
+        kind = file.kind if _KIND.fullmatch(file.kind) else "application/octet-stream"
+        main, _, sub = kind.partition("/")
+        name = line_of(file.name, NAME_CHARACTERS_MAX)
+        mail.add_attachment(file.data, maintype=main, subtype=sub, filename=name)
     return mail.as_bytes()
 
 

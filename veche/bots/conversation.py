@@ -253,9 +253,12 @@ class Conversation(Generic[S]):
 
     def is_private(self, room_id: RoomId, person: UserId) -> bool:
         """Whether a chat is encrypted and nobody but the person, or their bridge, reads along."""
-        bridge = bridge_of(person, self.parts.host.bridges)
-        own = {person, self.sender.bot.user_id, bridge}
+        own = {person, self.sender.bot.user_id, bridge_of(person, self.parts.host.bridges)}
         return is_encrypted(self.txn, room_id) and self.present(room_id) <= own
+
+    def is_bridged(self, person: UserId) -> bool:
+        """Whether a person comes by a bridge, and has no client."""
+        return bridge_of(person, self.parts.host.bridges) is not None
 
     def present(self, room_id: RoomId) -> set[UserId]:
         """List who is in a room, or invited."""

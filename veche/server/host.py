@@ -139,6 +139,7 @@ class Host:
         self.logs = Logs(config.heads_folder, config.history)
         self.act_heads = self.logs.acts = self._make_act_heads()
         self._people = People(self.database, self.client, reactor)
+        self._people.bridges = self.bridges
         self._hooks = Hooks()
         self._presence = Presence()
         self.rooms = Rooms(self.client, self.database, reactor, self._hooks, self._is_ours)

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-import tempfile
-from contextlib import ExitStack
-from email.message import EmailMessage
-from email.policy import SMTP
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+import os
+import re
+from typing import TYPE_CHECKING
 
-import attrs
 import pytest
-import yaml
 
-from tests.support.mail_server import EXIM, PEOPLE, VECHE, MailServer
-from tests.support.postgres import database, execute
-from tests.support.processes import ROOT, Child, free_ports, wait_until
-from tests.support.services import (
-    OFFICE,
-    SERVICES,
-    House,
-    Place,
-    _demo_sections,
-    house,
-)
-from veche.cli.demo import world
-from veche.cli.processes.homeserver import is_healthy
-from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.matrix.registration import registration_document
+from tests.integration.bridges.town import Citizen, Town, mail_town, shown
+from tests.stories.bank import BOT, Client, code_in
+from tests.stories.office import Desk
+from tests.support.mail_server import EXIM
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,152 +24,76 @@ pytestmark = [
         EXIM is None, reason="exim is not installed: apt install exim4-daemon-light"
     ),
 ]
-ADDRESS: Final = f"office@{VECHE}"
-BRIDGES: Final = MigrationSet("bridges", "bridges.host")
-
-
-@attrs.define
-class Town:
-    """The office, the bridge and the mail server."""
-
-    house: House
-    bridge: Child
-    port: int
-    dsn: str
-    mail: MailServer
-
-    def start(self) -> None:
-        self.bridge.start()
-        self.bridge.wait_for(lambda: is_healthy(self.port, "/ready"), 90, "the bridge")
-
-    def write(self, text: str, id_: str, **headers: str) -> bytes:
-        one = EmailMessage(policy=SMTP)
-        one["From"], one["To"], one["Message-ID"] = f"Ann <ann@{PEOPLE}>", ADDRESS, id_
-        one["Subject"] = "A certificate"
-        for name, value in headers.items():
-            one[name.replace("_", "-")] = value
-        one.set_content(text)
-        self.mail.send(one.as_bytes(), ADDRESS)
-        return one.as_bytes()
-
-    def expect(self, words: str, after: str = "") -> EmailMessage:
-        """The mail to Ann that has these words and comes after another one in its thread."""
-        found: list[EmailMessage] = []
-
-        def has_come() -> bool:
-            found[:] = [
-                one
-                for one in self.mail.received()
-                if words in one.get_content() and after in one["References"]
-            ]
-            return bool(found)
-
-        try:
-            wait_until(has_come, 25, f"no mail with {words!r}")
-        except TimeoutError as e:
-            whole = "\n\n".join(one.get_content() for one in self.mail.received())
-            from tests.integration.bridges import dump
-            dump.dump(self)
-            raise TimeoutError(f"{e}; there are\n{whole}") from None
-        return found[0]
-
-    def query(self, statement: str) -> list[tuple[object, ...]]:
-        return execute(self.dsn, statement)
 
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("bridged")
-    port, smtp_port = free_ports(2)
-    (folder / "registration").mkdir()
-    tokens = {name: secrets.token_hex(16) for name in ("as_token", "hs_token")}
-    for name, token in tokens.items():
-        (folder / name).write_text(token)
-        (folder / name).chmod(0o600)
-    place = Place()
-    document = registration_document(
-        "veche-bridges", f"http://127.0.0.1:{port}", place.server_name, prefix="_veche_", **tokens
-    )
-    own = folder / "house" / "homeserver" / "registration.yaml"
-    ours = folder / "registration" / "bridges.yaml"
-    ours.write_text(yaml.safe_dump(document))
-    files = {"app_service_config_files": [str(own), str(ours)]}
-    bot = f"@_veche_mail_bot:{place.server_name}"
-    place = attrs.evolve(place, settings=files, bridges=[bot])
-    with ExitStack() as stack:
-        (folder / "house").mkdir()
-        one = stack.enter_context(
-            house(folder / "house", has_pages=place, sections=_demo_sections())
-        )
-        dsn = stack.enter_context(database(*KERNEL_SETS, BRIDGES))
-        # Not below pytest's folder, which is closed to exim's user.
-        spool = Path(tempfile.mkdtemp(prefix="veche-mail-"))
-        spool.chmod(0o755)
-        stack.callback(shutil.rmtree, spool, ignore_errors=True)
-        mail = MailServer(spool, smtp_port)
-        stack.callback(mail.stop)
-        path = folder / "bridges.yaml"
-        path.write_text(_configuration(one, folder, port, dsn, mail))
-        child = Child((*SERVICES, "-c", str(path)), ROOT, path.with_suffix(".log"))
-        stack.callback(child.stop)
-        made = Town(one, child, port, dsn, mail)
-        mail.start()
-        made.start()
-        yield made
+    with mail_town(tmp_path_factory.mktemp("bridged")) as one:
+        yield one
 
 
-def _configuration(one: House, folder: Path, port: int, dsn: str, mail: MailServer) -> str:
-    key = folder / "bridges_key"
-    key.write_bytes(secrets.token_bytes(32))
-    key.chmod(0o600)
-    network = {
-        "domain": VECHE,
-        "offices": {ADDRESS: {"bot": OFFICE, "name": "Town Hall"}},
-        "listen_port": mail.bridge,
-        "relay_port": mail.port,
-    }
-    sections = {"bridges": {"id": "bridges", "mail": network}}
-    text = world.services_configuration(
-        one.server.plan, port=port, database_url=dsn, operator_key=key, sections=sections
-    )
-    whole = yaml.safe_load(text)
-    whole["homeserver"] |= {
-        "as_token_path": str(folder / "as_token"),
-        "hs_token_path": str(folder / "hs_token"),
-        "appservice_id": "veche-bridges",
-        "registration_path": str(folder / "registration" / "bridges.yaml"),
-        "namespace": "_veche_",
-    }
-    return yaml.safe_dump(whole)
+def test_somebody_with_mail_alone_gets_a_service_with_a_fee(town: Town) -> None:
+    """Greeting, form by numbers, payment link, decision and result, all in one thread."""
+    desk = Desk(town.house.person("carol"))
+    bob = Client.sign_in(town.house, town.house.person("bob"), BOT)
+    bob.allow_codes(5_000)
+    ann = Citizen(town, "ann")
+    greeting = ann.ask("Hello", None, "Which language do you prefer?")
+    menu = ann.ask("1", greeting, "What do you need?")
+    intro = ann.ask("3", menu, "It takes at most")
+    parcel = ann.ask("1", intro, "1 of 2")
+    reason = ann.ask("12/7", parcel, "2 of 2")
+    review = ann.ask("1", reason, "Please check your answers")
+    submit = ann.write("submit", review)
+    told = ann.expect("The number of your case is", submit).get_content()
+    found = re.search(r"\b[0-9A-HJKMNP-TV-Z]{4} ?-?[0-9A-HJKMNP-TV-Z]{4}\b", told)
+    assert found, told
+    number = found[0]
+    fee = ann.expect("can pay it here, also for you:", submit)
+
+    # Whoever has the link may pay: her husband does.
+    [link] = re.findall(r"https?://\S+/pay#\S+", fee.get_content())
+    bob.say(link)
+    question = bob.expect("Do not pay", "Town of Lindenau")
+    bob.person.reply(bob.room, question.event_id, code_in(question))
+    ann.expect("12.00 EUR are paid", fee)
+
+    thread = desk.claimed(number)
+    thread.choose(thread.expect("What is decided?"), "approve")
+    result = ann.expect("Valid until", fee)
+    [extract] = result.iter_attachments()
+    assert extract.get_content_type() == "application/pdf"
+    assert extract.get_content().startswith(b"%PDF")
+    ann.expect("done. Nothing more is needed.", fee)
+    if os.environ.get("SHOW_MAIL"):
+        print("\n\n=====\n".join(map(shown, ann.received())))  # noqa: T201
 
 
-def test_somebody_with_mail_alone_comes_to_the_first_question(town: Town) -> None:
-    """Greeting, menu, service, form; all in one thread, each mail once, also after a kill."""
-    town.write("Hello", "<1@mta.test>")
-    greeting = town.expect("Which language do you prefer?")
+def test_what_comes_while_the_bridge_is_down_is_taken_once(town: Town) -> None:
+    """Each mail is answered once: also after a kill, and when it comes twice."""
+    bob = Citizen(town, "bob")
+    greeting = bob.ask("Hello", None, "Which language do you prefer?")
     assert "tap it below" not in greeting.get_content()
-    assert "<1@mta.test>" in greeting["References"]
 
-    reply = {"In_Reply_To": str(greeting["Message-ID"])}
-    raw = town.write("1\n\nOn Monday, Town Hall wrote:\n> 1. English", "<2@mta.test>", **reply)
-    town.mail.send(raw, ADDRESS)
-    menu = town.expect("What do you need?", "<2@mta.test>")
+    first = bob.write("1", greeting)
+    bob.send(first)
+    menu = bob.expect("What do you need?", first)
 
     # What comes meanwhile waits in exim; what was taken before is not taken again.
     town.bridge.kill()
-    reply = {"In_Reply_To": str(menu["Message-ID"])}
-    town.write("1", "<3@mta.test>", **reply)
-    town.mail.send(raw, ADDRESS)
-    town.write("I am away", "<4@mta.test>", Auto_Submitted="auto-replied")
+    second = bob.write("1", menu)
+    bob.send(first)
+    bob.write("I am away", Auto_Submitted="auto-replied")
     town.start()
-    intro = town.expect("It takes at most", "<3@mta.test>")
+    intro = bob.expect("It takes at most", second)
 
-    town.write("1", "<5@mta.test>", In_Reply_To=str(intro["Message-ID"]))
-    town.expect("1 of 4", "<5@mta.test>")
-    counted = "SELECT count(*) FROM bridges.remote_inbox"
+    bob.ask("1", intro, "1 of 4")
+    counted = (
+        "SELECT count(*) FROM bridges.remote_inbox JOIN bridges.portal USING (bridge_id, portal_id)"
+        " WHERE portal.since_ms = (SELECT max(since_ms) FROM bridges.portal)"
+    )
     wait_until(lambda: town.query(counted) == [(5,)], 90, "not all mail came")
-    received = town.mail.received()
+    received = bob.received()
     ids = [one["Message-ID"] for one in received]
-    assert len(ids) == len(set(ids))
+    assert len(ids) == len(set(ids)) == 4
     assert sum("can read them" in one.get_content() for one in received) == 1
-    assert town.query("SELECT count(*) FROM bridges.portal") == [(1,)]
