@@ -27,12 +27,14 @@ NEVER: Final = frozenset(
     {
         "org.veche.approval",
         "org.veche.attribute_request",
+        "org.veche.personal",
         "org.veche.sign_request",
         "org.veche.sign_result",
         "org.veche.signature",
     }
 )
-"""Payloads of messages that no network gets: documents to sign, and attributes of the vault."""
+"""Payloads of messages that no network gets: documents to sign, attributes of the vault,
+and what is for one person alone."""
 ISSUED: Final = "org.veche.document"
 """Payload of the one file that leaves: what the office issued to the person."""
 FILE_BYTES_MAX: Final = 10 << 20

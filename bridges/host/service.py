@@ -13,12 +13,12 @@ from bridges.core.ids import ghost_id, inbound_effect, outbound_effect
 from bridges.core.model import Outgoing, PortalKey, RemoteMessage, Rendered
 from bridges.core.release import Level, released
 from bridges.core.render import is_shown, prompt_in, render
+from bridges.core.speaking import spoken
 from bridges.host import outbox, portals, store
 from bridges.host.store import Portal, PortalId
 from bridges.host.texts import CATALOGUE, NEWS, READABLE
 from veche.chat.sending import Ground, Sender
 from veche.messaging.outbox import Relation
-from veche.protocol.bridged import spoken
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import EventId, UserId
 from veche.protocol.inbound import Trust

@@ -68,8 +68,9 @@ class Connector:
         office = section.offices.get(msg.office)
         if office is None:
             raise PermanentError("the office has no address any more")
+        now_ms = int(self._bridge.reactor.seconds() * 1000)
         try:
-            raw = core.compose(msg, section.domain, office.name)
+            raw = core.compose(msg, section.domain, office.name, now_ms)
         except ValueError as e:
             raise PermanentError(str(e)) from e
         sender = core.bounce_address(msg.effect_id, section.domain, self._key)

@@ -6,13 +6,14 @@ Sources: RFC 5322 (headers, threads), RFC 3464 (delivery reports), RFC 3834 (aut
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import re
 from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import getaddresses
+from email.utils import format_datetime, getaddresses
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -105,8 +106,14 @@ def effect_of_bounce(address: str, domain: str, key: bytes) -> str | None:
     return found[1] if hmac.compare_digest(good, f"{local}@{host}") else None
 
 
-def compose(outgoing: Outgoing, domain: str, name: str) -> bytes:
+def compose(outgoing: Outgoing, domain: str, name: str, now_ms: int) -> bytes:
     """A mail with CRLF line ends; no line of its body begins with a dot or is too long.
+
+    Args:
+        outgoing: What is said.
+        domain: Of its id.
+        name: What stands before the address of the office.
+        now_ms: UTC.
 
     Raises:
         ValueError: The recipient is no address that we send to.
@@ -118,6 +125,7 @@ def compose(outgoing: Outgoing, domain: str, name: str) -> bytes:
     mail["To"] = Address(addr_spec=outgoing.recipient)
     title = line_of(outgoing.title, SUBJECT_CHARACTERS_MAX) or line_of(name, NAME_CHARACTERS_MAX)
     mail["Subject"] = title if title.lower().startswith("re:") else f"Re: {title}"
+    mail["Date"] = format_datetime(dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC))
     mail["Message-ID"] = message_id(outgoing.effect_id, domain)
     mail["Auto-Submitted"] = "auto-generated"
     ids = [one for one in outgoing.thread[:THREAD_MAX] if _ID.fullmatch(one)]

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from tests.support.processes import Child, free_ports
+from tests.support.programs import program
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
     from pathlib import Path
 
-EXIM: Final = shutil.which("exim4", path="/usr/sbin:/usr/bin")
 USER: Final = "Debian-exim"
 PEOPLE: Final = "mta.test"
 VECHE: Final = "mail.veche.test"
@@ -93,7 +93,7 @@ class MailServer:
         path.write_text(
             _CONFIGURATION.format(folder=self.folder, port=self.port, bridge=self.bridge)
         )
-        command = (str(EXIM), "-C", str(path), "-bdf", "-q1s")
+        command = (program("exim4"), "-C", str(path), "-bdf", "-q1s")
         self.child = Child(command, self.folder, self.folder / "output.log", {})
 
     def start(self) -> None:

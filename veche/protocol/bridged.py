@@ -68,23 +68,6 @@ def heard(inbound: Inbound, bridges: Collection[UserId]) -> Inbound:
     return attrs.evolve(inbound, sender=ghost, trust=Trust.ANY, content=content)
 
 
-def spoken(
-    ghost: UserId, network: str, name: str, content: Mapping[str, Any], words: str
-) -> dict[str, Any]:
-    """What the bot of a bridge sends for a ghost, who said ``words``; undone by ``heard``."""
-    profile = {"id": ghost, "displayname": name, "has_fallback": True}
-    bridged = Bridged(v=1, network=network, ghost=ghost).model_dump(mode="json")
-    body = f"{name}: {words}"
-    return {
-        "msgtype": "m.text",
-        "body": body,
-        "m.mentions": {},
-        **content,
-        PROFILE_KEY: profile,
-        BRIDGED_KEY: bridged,
-    }
-
-
 def _without_name(content: Mapping[str, Any]) -> dict[str, Any]:
     profile, body = mapping(content.get(PROFILE_KEY)), content.get("body")
     found = {key: value for key, value in content.items() if key not in {PROFILE_KEY, BRIDGED_KEY}}

@@ -11,19 +11,12 @@ import pytest
 from tests.integration.bridges.town import Citizen, Town, mail_town, shown
 from tests.stories.bank import BOT, Client, code_in
 from tests.stories.office import Desk
-from tests.support.mail_server import EXIM
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [
-    pytest.mark.synapse,
-    pytest.mark.postgres,
-    pytest.mark.skipif(
-        EXIM is None, reason="exim is not installed: apt install exim4-daemon-light"
-    ),
-]
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 
 @pytest.fixture(scope="module")

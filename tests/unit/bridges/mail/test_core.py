@@ -25,6 +25,7 @@ from bridges.mail.smtp import wire
 DOMAIN: Final = "mail.veche.test"
 EFFECT: Final = "0123456789abcdef" * 2
 KEY: Final = b"k" * 32
+NOW_MS: Final = 1_796_000_000_000
 HEAD: Final = "From: Ann <Ann@x.test>\r\nMessage-ID: <1@x.test>\r\nSubject: Hello\r\n"
 
 
@@ -66,7 +67,7 @@ class TestReading:
         assert not parse(mail("Auto-Submitted: no\r\n"), {DOMAIN}).is_automatic
 
     def test_what_comes_round_in_a_circle_is_seen(self) -> None:
-        assert parse(compose(outgoing(), DOMAIN, "Town Hall"), {DOMAIN}).is_automatic
+        assert parse(compose(outgoing(), DOMAIN, "Town Hall", NOW_MS), {DOMAIN}).is_automatic
         assert parse(mail().replace(b"1@x.test", b"1@" + DOMAIN.encode()), {DOMAIN}).is_automatic
 
     def test_html_alone_becomes_words(self) -> None:
@@ -134,7 +135,9 @@ class TestReading:
 
 class TestWriting:
     def test_a_mail_is_in_its_thread(self) -> None:
-        sent = message_from_bytes(compose(outgoing(), DOMAIN, "Town Hall"), policy=policy.default)
+        sent = message_from_bytes(
+            compose(outgoing(), DOMAIN, "Town Hall", NOW_MS), policy=policy.default
+        )
 
         assert sent["Message-ID"] == message_id(EFFECT, DOMAIN)
         assert sent["In-Reply-To"] == "<2@x.test>"
@@ -145,11 +148,11 @@ class TestWriting:
 
     @given(st.text(), st.text())
     def test_words_add_no_header_and_end_no_mail(self, title: str, name: str) -> None:
-        raw = compose(outgoing(title=title, text="\n.\n"), DOMAIN, name + "x")
+        raw = compose(outgoing(title=title, text="\n.\n"), DOMAIN, name + "x", NOW_MS)
         sent = message_from_bytes(raw, policy=policy.default)
 
         assert {*map(str.lower, sent.keys())} == {
-            *("from", "to", "subject", "message-id", "auto-submitted", "in-reply-to"),
+            *("from", "to", "subject", "date", "message-id", "auto-submitted", "in-reply-to"),
             *("references", "content-type", "content-transfer-encoding", "mime-version"),
         }
         assert not any(line.startswith(b".") for line in raw.split(b"\r\n"))
@@ -160,7 +163,7 @@ class TestWriting:
     )
     def test_a_recipient_is_one_plain_address(self, to: str) -> None:
         with pytest.raises(ValueError, match="plain"):
-            compose(outgoing(to=to), DOMAIN, "Town Hall")
+            compose(outgoing(to=to), DOMAIN, "Town Hall", NOW_MS)
 
     @pytest.mark.parametrize("size", range(16_380, 16_390))
     def test_dots_are_stuffed_at_any_offset(self, size: int) -> None:

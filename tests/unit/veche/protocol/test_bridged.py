@@ -7,7 +7,8 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from veche.protocol.bridged import bridge_of, heard, spoken
+from bridges.core.speaking import spoken
+from veche.protocol.bridged import bridge_of, heard
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 
