@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from twisted.internet.task import deferLater
 
 from bridges.core.ids import portal_alias
 from bridges.core.model import PortalKey
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 KIND: Final = "bridges.portal"
+LOOK_S: Final = 0.2
+LOOKS_MAX: Final = 50
+"""How often it is looked whether the office's bot has come, each ``LOOK_S``, before a new try."""
 BRIDGE_STATES: Final = ("m.bridge", "uk.half-shot.bridge")
 
 
@@ -80,6 +84,7 @@ class MakePortal:
         await self._invite(portal.ghost, room_id, bot)
         await join(self.host.client, bot, self.host.device_id(bot), room_id)
         await self._invite(portal.ghost, room_id, portal.office_bot)
+        await self._wait_for(portal.ghost, room_id, portal.office_bot)
         await self.host.rooms.look(bot, room_id)
         return {"room": room_id}
 
@@ -131,17 +136,31 @@ class MakePortal:
         return RoomId(str(answer["room_id"]))
 
     async def _invite(self, ghost: UserId, room_id: RoomId, whom: UserId) -> None:
-        client = self.host.client
+        if await self._membership(ghost, room_id, whom) not in {"invite", "join"}:
+            where, body = path("rooms", room_id, "invite"), {"user_id": whom}
+            await self.host.client.call("POST", where, user=ghost, body=body)
+
+    async def _wait_for(self, ghost: UserId, room_id: RoomId, whom: UserId) -> None:
+        """Wait until somebody is in the room: what is said before never reaches their service.
+
+        Raises:
+            UnavailableError: They do not come: the job is done again.
+        """
+        for _ in range(LOOKS_MAX):
+            if await self._membership(ghost, room_id, whom) == "join":
+                return
+            await deferLater(self.host.reactor, LOOK_S)
+        raise UnavailableError(f"{whom} does not come", retry_after_ms=1_000)
+
+    async def _membership(self, ghost: UserId, room_id: RoomId, whom: UserId) -> str:
         where = path("rooms", room_id, "state", "m.room.member", whom)
         try:
-            state = await client.call("GET", where, user=ghost)
+            state = await self.host.client.call("GET", where, user=ghost)
         except MatrixError as e:
             if e.errcode != "M_NOT_FOUND":
                 raise
-            state = {}
-        if state.get("membership") not in {"invite", "join"}:
-            body = {"user_id": whom}
-            await client.call("POST", path("rooms", room_id, "invite"), user=ghost, body=body)
+            return ""
+        return str(state.get("membership"))
 
 
 def _id(job: Job) -> PortalId:

@@ -45,6 +45,8 @@ BASIS: Final = "message of a person by another network"
 FLOOD_MS: Final = 60_000
 FLOOD_MAX: Final = 30
 """Messages of one chat in ``FLOOD_MS``; the network is asked to bring more later."""
+CHATS_MAX: Final = 60
+"""Chats that begin in ``FLOOD_MS``: each is a room, and a sender is easily invented."""
 
 _in = metrics.counter(
     "veche_bridge_in_total", "What came from a network, by what came of it.", ["network", "end"]
@@ -100,7 +102,12 @@ class Bridging:
         if store.inbound_since(txn, id_, now_ms - FLOOD_MS) > FLOOD_MAX:
             _in.labels(network, "flood").inc()
             raise UnavailableError("too much comes in this chat", retry_after_ms=FLOOD_MS)
-        portal = store.read_portal(txn, id_) or self._begin(txn, id_, event, now_ms)
+        portal = store.read_portal(txn, id_)
+        if portal is None:
+            if store.chats_since(txn, network, now_ms - FLOOD_MS) >= CHATS_MAX:
+                _in.labels(network, "flood").inc()
+                raise UnavailableError("too many begin to write", retry_after_ms=FLOOD_MS)
+            portal = self._begin(txn, id_, event, now_ms)
         store.note_message(txn, id_, event.id, now_ms)
         _in.labels(network, "taken").inc()
         if portal.room_id is None:

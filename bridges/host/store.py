@@ -162,6 +162,16 @@ def inbound_since(txn: Cursor, id_: PortalId, since_ms: int) -> int:
     return int(count)
 
 
+def chats_since(txn: Cursor, bridge: str, since_ms: int) -> int:
+    """How many chats of a network began from a moment on."""
+    txn.execute(
+        "SELECT count(*) FROM bridges.portal WHERE bridge_id = %s AND since_ms >= %s",
+        (bridge, since_ms),
+    )
+    [(count,)] = txn.fetchall()
+    return int(count)
+
+
 def keep_waiting(txn: Cursor, id_: PortalId, effect_id: str, sealed: str) -> None:
     """Keep what was written until the chat has its room."""
     txn.execute(

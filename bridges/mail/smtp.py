@@ -18,11 +18,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
 from twisted.mail import smtp
 from zope.interface import implementer
 
 from bridges.core.errors import PermanentError, TemporaryError, UncertainError
 from bridges.mail.core import MAIL_BYTES_MAX, UnreadableError
+from veche.runtime import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,8 +34,16 @@ if TYPE_CHECKING:
 
 SERVER_TIMEOUT_S: Final = 120
 CLIENT_TIMEOUT_S: Final = 20
+CONNECTIONS_MAX: Final = 50
+"""At once, of the operator's server; each may hold one mail of the largest size in memory."""
 _GOOD: Final = 250
 _TEMPORARY: Final = range(400, 500)
+
+_refused = metrics.counter(
+    "veche_bridge_mail_refused_total",
+    "Mail that was refused, by why: address, size, unreadable, framing, busy, or later.",
+    ["why"],
+)
 
 
 class _Server(smtp.ESMTP):
@@ -45,23 +55,32 @@ class _Server(smtp.ESMTP):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         del line
-        self.sendCode(500, b"5.5.6 Line too long")
-        self.transport.loseConnection()
+        self._end(500, b"5.5.6 Line too long")
 
     def lineReceived(self, line: bytes) -> None:
         if b"\n" in line or b"\r" in line:  # RFC 5321, 2.3.8
-            self.sendCode(521, b"5.5.2 Bare CR or LF")
-            self.transport.loseConnection()
+            self._end(521, b"5.5.2 Bare CR or LF")
             return
         super().lineReceived(line)
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:
+        self.factory.open_count -= 1
+        super().connectionLost(reason)
+
+    def _end(self, code: int, words: bytes) -> None:
+        _refused.labels("framing").inc()
+        self.sendCode(code, words)
+        self.transport.loseConnection()
 
     def _messageHandled(self, results: list[tuple[bool, Any]]) -> None:
         failures = [result for is_good, result in results if not is_good]
         if not failures:
             self.sendCode(_GOOD, b"2.0.0 Taken")
         elif all(isinstance(one.value, UnreadableError) for one in failures):
+            _refused.labels("unreadable").inc()
             self.sendCode(554, b"5.6.0 It cannot be read")
         else:
+            _refused.labels("later").inc()
             self.sendCode(451, b"4.3.0 Not stored, please try again")
 
 
@@ -75,6 +94,8 @@ class _Message:
     def lineReceived(self, line: bytes) -> None:
         self._size += len(line) + 2
         if self._size > MAIL_BYTES_MAX:
+            if self._lines:
+                _refused.labels("size").inc()
             self._lines = []
             raise smtp.SMTPServerError(552, b"5.3.4 Mail too big")
         self._lines.append(line)
@@ -106,7 +127,8 @@ class _Delivery:
     def validateTo(self, user: Any) -> Callable[[], _Message]:
         recipient = str(user.dest).lower()
         if not self._accepts(recipient):
-            raise smtp.SMTPBadRcpt(user, resp=b"5.1.1 No such address")
+            _refused.labels("address").inc()
+            raise smtp.SMTPBadRcpt(user, resp="5.1.1 No such address")
         return lambda: _Message(self._sender, recipient, self._commit)
 
 
@@ -120,9 +142,14 @@ class Factory(smtp.SMTPFactory):
         """Make it from what says which addresses there are, and what takes a mail."""
         super().__init__()
         self._accepts, self._taken = accepts, commit
+        self.open_count = 0
 
     def buildProtocol(self, addr: Any) -> Any:
-        """Serve a connection."""
+        """Serve a connection; with too many, end it."""
+        if self.open_count >= CONNECTIONS_MAX:
+            _refused.labels("busy").inc()
+            return None
+        self.open_count += 1
         protocol = super().buildProtocol(addr)
         protocol.delivery = _Delivery(self._accepts, self._taken)
         return protocol

@@ -15,6 +15,7 @@ CREATE TABLE bridges.portal (
     PRIMARY KEY (bridge_id, portal_id, receiver)
 );
 CREATE UNIQUE INDEX portal_room ON bridges.portal (room_id) WHERE room_id IS NOT NULL;
+CREATE INDEX portal_since ON bridges.portal (bridge_id, since_ms);
 
 -- What came from the network, once; `sealed` waits for the room of its chat.
 CREATE TABLE bridges.remote_inbox (
