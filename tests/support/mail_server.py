@@ -51,7 +51,7 @@ veche:
 people:
   driver = accept
   domains = +local_domains
-  local_parts = ann : bob
+  local_parts = ann : bob : eve
   transport = maildir
 begin transports
 to_veche:

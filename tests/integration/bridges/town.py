@@ -6,6 +6,7 @@ import itertools
 import secrets
 import shutil
 import tempfile
+import urllib.request
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -63,6 +64,16 @@ class Town:
     def query(self, statement: str) -> list[tuple[object, ...]]:
         """Rows of the bridge's database."""
         return execute(self.dsn, statement)
+
+    def counted(self, name: str, **labels: str) -> float:
+        """A count of the bridge, of all its other labels; it begins anew with each start."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        found = [one for one in lines if one.startswith(f"{name}{{")]
+        return sum(
+            float(one.rpartition(" ")[2]) for one in found if all(key in one for key in wanted)
+        )
 
 
 @attrs.define
