@@ -15,7 +15,7 @@ LINT = Path(sys.executable).with_name("lint-imports")
 LEFT_OUT = shutil.ignore_patterns(
     "build", "dist", "var", "node_modules", "*.egg-info", ".*", "__pycache__", "tests", "docs"
 )
-OWN = ("veche", "homeserver_modules", "appservices")
+OWN = ("veche", "homeserver_modules", "appservices", "bridges")
 ROLES = ("bot", "routes", "module", "connector", "service", "store", "config", "api", "core")
 # Features that every role is in, beside those of the tree.
 PLANTED = ("appservices/planted", "homeserver_modules/planted")
@@ -63,6 +63,16 @@ FORBIDDEN = [
         "circles",
     ),
     ("appservices/payments/service/paying.py", "appservices.payments.service.settling", "circles"),
+    ("veche/protocol/errors.py", "bridges.core.model", "kernel"),
+    ("bridges/host/service.py", "appservices.planted.core", "siblings"),
+    ("appservices/planted/core.py", "bridges.core.model", "siblings"),
+    ("bridges/host/service.py", "bridges.mail.connector", "bridges"),
+    ("bridges/mail/connector.py", "bridges.host.service", "bridges"),
+    ("bridges/core/model.py", "bridges.mail.core", "bridges"),
+    ("bridges/mail/core.py", "bridges.mail.connector", "bridges-roles"),
+    ("bridges/host/store.py", "bridges.host.service", "bridges-roles"),
+    ("bridges/core/model.py", "random", "pure"),
+    ("bridges/mail/core.py", "twisted.mail.smtp", "pure"),
     ("veche/protocol/errors.py", "time", "pure"),
     ("veche/protocol/forms/__init__.py", "random", "pure"),
     ("veche/transparency/merkle.py", "socket", "pure"),

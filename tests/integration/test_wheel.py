@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from email.message import Message
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("veche", "homeserver_modules", "appservices")
+PACKAGES = ("veche", "homeserver_modules", "appservices", "bridges")
 # setuptools packs what an earlier build left in build/; a folder of that name below is another one.
 OF_BUILDS = {"build", "dist", "var"}
 LEFT_OUT = shutil.ignore_patterns("node_modules", "*.egg-info", ".*", "__pycache__")

@@ -23,7 +23,7 @@ from tests.support.processes import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PACKAGES: Final = ("veche", "homeserver_modules", "appservices", "tests")
+PACKAGES: Final = ("veche", "homeserver_modules", "appservices", "bridges", "tests")
 ALWAYS: Final = (
     "tests/integration/test_checks.py",
     "tests/integration/test_contracts.py",

@@ -25,6 +25,11 @@ FAMILIES: Final = load_families()
 
 EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
+        "org.veche.bridged": {
+            "v": 1,
+            "network": "mail",
+            "ghost": "@_veche_mail_mzxw6ytboi2gk3tp:example.org",
+        },
         "org.veche.prompt": {
             "v": 1,
             "id": "01JD0000000000000000000001",

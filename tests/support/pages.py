@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROOT: Final = Path(__file__).parents[2]
-PACKAGES: Final = ("veche", "homeserver_modules", "appservices")
+PACKAGES: Final = ("veche", "homeserver_modules", "appservices", "bridges")
 
 _COMMANDS: Final = """# Commands
 

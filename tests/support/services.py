@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import yaml
 
 from appservices.agency import demo as office_demo
 from tests.support.people import Kind, Person
@@ -57,6 +58,7 @@ class Place:
         name_port: Of that name, if something stands before the homeserver: what it listens at is
             ``House.federation_port``.
         settings: Others of its homeserver.
+        bridges: Bots of bridges that speak for people of other networks.
         modules: Makes the modules of its homeserver, of its name and the origin of the pages.
     """
 
@@ -65,6 +67,7 @@ class Place:
     is_federated: bool = False
     name_port: int = 0
     settings: Mapping[str, Any] = attrs.field(factory=dict)
+    bridges: Sequence[str] = ()
     modules: Callable[[str, str], Sequence[Mapping[str, Any]]] | None = None
 
 
@@ -227,7 +230,9 @@ def house(
         if has_pages:
             sections = {**pages_sections(pages_port), **sections}
         configurations = [
-            _write_configuration(folder / f"veche-{number}.yaml", server.plan, port, dsn, sections)
+            _write_configuration(
+                folder / f"veche-{number}.yaml", server.plan, port, dsn, sections, place.bridges
+            )
             for number, port in enumerate(ports)
         ]
         children = [
@@ -309,7 +314,12 @@ def _plan(folder: Path, place: Place, port: int, services_port: int, dsn: str) -
 
 
 def _write_configuration(
-    path: Path, plan: HomeserverPlan, port: int, dsn: str, sections: Mapping[str, Any]
+    path: Path,
+    plan: HomeserverPlan,
+    port: int,
+    dsn: str,
+    sections: Mapping[str, Any],
+    bridges: Sequence[str],
 ) -> Path:
     text = world.services_configuration(
         plan,
@@ -318,5 +328,9 @@ def _write_configuration(
         operator_key=demo.kept(path.parent / "operator_key", secrets.token_bytes(32)),
         sections=sections,
     )
+    if bridges:
+        whole = yaml.safe_load(text)
+        whole["homeserver"]["bridges"] = list(bridges)
+        text = yaml.safe_dump(whole)
     path.write_text(text)
     return path

@@ -12,6 +12,7 @@ from veche.chat.prompts import Asking, Closing
 from veche.chat.sending import Ground, Sender
 from veche.messaging.outbox import Relation
 from veche.protocol import message
+from veche.protocol.bridged import bridge_of
 from veche.protocol.message import NO_PAYLOAD, RelationKind
 from veche.protocol.prompts import Prompt
 from veche.protocol.refusals import APPROVAL_REVOKED
@@ -248,13 +249,16 @@ class Conversation(Generic[S]):
 
     def is_alone(self, room_id: RoomId, person: UserId) -> bool:
         """Whether a chat is private, and the person is in it or invited."""
-        pair = {person, self.sender.bot.user_id}
-        return is_encrypted(self.txn, room_id) and {person} <= self.present(room_id) <= pair
+        return person in self.present(room_id) and self.is_private(room_id, person)
 
     def is_private(self, room_id: RoomId, person: UserId) -> bool:
-        """Whether a chat is encrypted and nobody but the person reads along."""
-        pair = {person, self.sender.bot.user_id}
-        return is_encrypted(self.txn, room_id) and self.present(room_id) <= pair
+        """Whether a chat is encrypted and nobody but the person, or their bridge, reads along."""
+        own = {person, self.sender.bot.user_id, bridge_of(person, self.parts.host.bridges)}
+        return is_encrypted(self.txn, room_id) and self.present(room_id) <= own
+
+    def is_bridged(self, person: UserId) -> bool:
+        """Whether a person comes by a bridge, and has no client."""
+        return bridge_of(person, self.parts.host.bridges) is not None
 
     def present(self, room_id: RoomId) -> set[UserId]:
         """List who is in a room, or invited."""

@@ -8,6 +8,7 @@ import attrs
 
 from veche.bots.conversation import ChatParts
 from veche.messaging.jobs import JobHandler
+from veche.protocol.bridged import bridge_of
 from veche.protocol.errors import TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.matrix.client import MatrixError, path
@@ -124,9 +125,11 @@ class Join(ChatJob[P]):
                 return
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        """Welcome them."""
+        """Welcome them; who comes by a bridge has written already, and that is answered."""
         chat = self._parts.chats.read(txn, RoomId(job.payload["room"]))
-        if chat is not None and not chat.is_greeted and "reason" not in job.payload:
+        if chat is None or bridge_of(chat.person, self._host.bridges):
+            return
+        if not chat.is_greeted and "reason" not in job.payload:
             scene = self._parts.conversation(txn, job.id, now_ms)
             self._greet(scene, chat.room_id, chat.person)
 

@@ -22,6 +22,7 @@ class BotPorts(Process, Protocol):
     """The port of a process to its bots.
 
     Attributes:
+        bridges: Bots that speak for people of other networks.
         dsn: Of the database, for connections of one's own.
         client: To the homeserver.
         rooms: Reads and keeps the state of rooms.
@@ -34,6 +35,7 @@ class BotPorts(Process, Protocol):
         public_url: Origin of the pages, None if there are none.
     """
 
+    bridges: frozenset[UserId]
     dsn: str
     client: MatrixClient
     rooms: Rooms

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from veche.protocol.acts import ActReceipt
 from veche.protocol.approval import APPROVAL_KEY, SignedApproval
+from veche.protocol.bridged import BRIDGED_KEY, Bridged
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer, Prompt
 
 if TYPE_CHECKING:
@@ -20,5 +21,6 @@ FAMILIES: Final[Mapping[str, type[Wire]]] = MappingProxyType(
         ANSWER_KEY: Answer,
         APPROVAL_KEY: SignedApproval,
         "org.veche.act": ActReceipt,
+        BRIDGED_KEY: Bridged,
     }
 )

@@ -37,6 +37,7 @@ from veche.messaging.outbox.sender import OutboxSender
 from veche.messaging.profiles import show_profile
 from veche.messaging.service import Tidied
 from veche.protocol.errors import ConfigError, UnavailableError
+from veche.protocol.ids import UserId
 from veche.runtime import live
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from veche.messaging.service import Service
-    from veche.protocol.ids import DeviceId, UserId
+    from veche.protocol.ids import DeviceId
     from veche.runtime.config import Config, PagesSection
     from veche.server.spec import ServiceSpec
 
@@ -88,6 +89,7 @@ class Host:
 
     Attributes:
         server_name: Of the homeserver.
+        bridges: Bots that speak for people of other networks.
         reactor: Clock, network and threads; its time is the database's.
         dsn: Of the database, for connections of one's own.
         database: For transactions.
@@ -121,6 +123,7 @@ class Host:
         self._config = config
         self.reactor = reactor = self._make_clock(reactor)
         self.server_name = config.homeserver.server_name
+        self.bridges = frozenset(map(UserId, config.homeserver.bridges))
         self.port = config.listen.port
         self._key = read_operator_key(config.crypto.key_path)
         as_token = read_secret(config.homeserver.as_token_path)
@@ -136,6 +139,7 @@ class Host:
         self.logs = Logs(config.heads_folder, config.history)
         self.act_heads = self.logs.acts = self._make_act_heads()
         self._people = People(self.database, self.client, reactor)
+        self._people.bridges = self.bridges
         self._hooks = Hooks()
         self._presence = Presence()
         self.rooms = Rooms(self.client, self.database, reactor, self._hooks, self._is_ours)
@@ -334,7 +338,7 @@ class Host:
             raise UnavailableError("the pages are not served yet", retry_after_ms=_CHECK_AGAIN_MS)
 
     def _is_ours(self, user_id: str) -> bool:
-        return is_of_namespace(user_id, self.server_name)
+        return is_of_namespace(user_id, self.server_name, self._config.homeserver.namespace)
 
     # How the parts are made. `tests/simulation` makes some otherwise, in a process without threads.
 
@@ -439,6 +443,7 @@ class Host:
             self._hooks,
             self._people,
             self._is_ours,
+            bridges=self.bridges,
             given_up=self._hints.given_up,
             doubted=self._doubts.heard,
         )

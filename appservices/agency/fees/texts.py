@@ -53,14 +53,16 @@ def fee_doc(definition: ServiceDefinition, fee: Fee, context: Context) -> Doc:
             (localizer.text("For"), step.purpose.text(context.language)),
             (localizer.text("By the rule"), step.law.text(context.language)),
         ]
-    how = localizer.text("The payments bot asks you for it in your chat with it. Or write to it:")
-    doc: Doc = (
-        Heading(localizer.text("A fee")),
-        Facts(facts),
-        Paragraph(how + "\n", Mono(f"{PAY_WORD} {fee.reference}")),
-    )
+    doc: Doc = (Heading(localizer.text("A fee")), Facts(facts))
+    page = localizer.text("You can pay it here:")
+    if context.has_client:
+        how = localizer.text(
+            "The payments bot asks you for it in your chat with it. Or write to it:"
+        )
+        doc = (*doc, Paragraph(how + "\n", Mono(f"{PAY_WORD} {fee.reference}")))
+    else:
+        page = localizer.text("Whoever has an account with the bank can pay it here, also for you:")
     if fee.url is not None:
-        page = localizer.text("You can pay it here:")
         doc = (*doc, Paragraph(Link(page, fee.url)))
     goes_on = localizer.text(
         "Once it is paid, your case goes on by itself. If your case is refused, you get it back."

@@ -29,6 +29,7 @@ from veche.messaging.inbox.events import ENCRYPTED, TRACKED, is_for_an_answer
 from veche.messaging.inbox.tracking import track
 from veche.messaging.outbox.store import end_sent, note_sent
 from veche.messaging.outbox.turns import Handover
+from veche.protocol.bridged import heard
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.json_reader import read_content
@@ -89,6 +90,7 @@ class Ports:
         given_up: Tells who wrote a row that nothing was done, in the transaction that gives it up.
         doubted: Acts on a message of a device that is not simply its person's, and says whether
             nobody else has to hear it.
+        bridges: Bots that speak for people of other networks.
     """
 
     opener: Opener
@@ -98,6 +100,7 @@ class Ports:
     is_ours: Callable[[str], bool]
     given_up: Callable[[Cursor, Claim, Item, int], None]
     doubted: Callable[[Cursor, Claim, Item, Inbound, int], bool]
+    bridges: Collection[UserId] = ()
 
 
 @attrs.frozen
@@ -371,7 +374,7 @@ class Worker:
             content = read_content(content, "content")
         except MalformedError as e:
             raise RefusedEvent("content") from e
-        return Inbound(
+        inbound = Inbound(
             bot=claim.bot,
             room_id=claim.room_id,
             event_id=item.event_id,
@@ -383,6 +386,7 @@ class Worker:
             at_ms=item.received_at_ms,
             state_key=state_key if isinstance(state_key, str) else None,
         )
+        return heard(inbound, self._ports.bridges)
 
     async def _row_failed(self, failed: _RowFailedError) -> bool:
         """Do the rows before it and count its failure; False if somebody else has the room."""

@@ -13,6 +13,7 @@ from psycopg2 import ProgrammingError
 from psycopg2.extensions import make_dsn, parse_dsn
 from pydantic import Field, field_validator, model_validator
 
+from veche.protocol.bridged import BOT_PATTERN
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import parse_money
 from veche.protocol.prompts import NumberReactions  # noqa: TC001 -- pydantic reads it
@@ -86,6 +87,13 @@ class HomeserverSection(Section):
         default="veche", pattern=r"^[A-Za-z0-9_.-]{1,64}$", examples=["veche"]
     )
     """``id`` of the registration."""
+    namespace: Literal["veche_", "_veche_"] = "veche_"
+    """How the names of its users begin: `_veche_` for bridges, which are an application service of
+    their own."""
+    bridges: tuple[Annotated[str, Field(pattern=BOT_PATTERN)], ...] = Field(
+        default=(), max_length=20, strict=False, examples=[["@_veche_mail_bot:example.org"]]
+    )
+    """Bots of bridges that speak for people of other networks, who have no Matrix account."""
     registration_path: FilePath | None = None
     """The registration that the homeserver loads. ``veche doctor`` compares it with the tokens."""
 

@@ -260,7 +260,7 @@ class Sealer:
         """Raise ``HeldBack`` for what is for one person, while it is not sure who reads it."""
         if not _HELD_KEYS.isdisjoint(content) or (b"#" in payload and _LINK.search(payload)):
             readers = self._fresh_readers(txn, room_id)
-            is_shared = len(readers) > 1 and not rooms.is_closed(txn, room_id)
+            is_shared = self._directory.count(readers) > 1 and not rooms.is_closed(txn, room_id)
             if is_shared or any(one.identity.is_doubted for one in readers):
                 raise HeldBack("others are in the chat, or an identity that nobody confirmed")
 

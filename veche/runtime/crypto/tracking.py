@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.task import deferLater
 
+from veche.protocol.bridged import bridge_of
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId
 from veche.runtime.crypto import metrics
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from veche.protocol.ids import RoomId
     from veche.runtime.crypto.core.trust import IdentityView
+    from veche.runtime.crypto.store.rooms import Reader
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
 
@@ -61,6 +63,7 @@ class People:
     Attributes:
         on_doubt: Called, in the transaction that stores keys of a person, with the person and the
             time, when an identity or a device came that is not the person's until it is confirmed.
+        bridges: Bots that speak for people of other networks.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class People:
         self._answers: OrderedDict[str, int] = OrderedDict()
         self._waited_for: OrderedDict[str, None] = OrderedDict()
         self.on_doubt: Callable[[Cursor, UserId, int], None] = _nobody_told
+        self.bridges: Collection[UserId] = ()
 
     def pin(self, txn: Cursor, user_id: UserId, sender_key: str) -> None:
         """Pin by what a person deals with us, unless it is: at their first message.
@@ -85,6 +89,11 @@ class People:
         The sender's key is the Curve25519 of the device that sent it.
         """
         people.pin(txn, user_id, int(self._reactor.seconds() * 1000), sender_key)
+
+    def count(self, readers: Collection[Reader]) -> int:
+        """How many persons readers are; somebody who has no client is the same as their bridge."""
+        known = [UserId(one.user_id) for one in readers]
+        return len({bridge_of(one, self.bridges) or one for one in known})
 
     def is_unreachable(self, user_id: str) -> bool:
         """Whether the last attempt to ask for a person failed, a short while ago."""

@@ -16,28 +16,34 @@ PREFIX: Final = "veche_"
 
 
 def registration_document(
-    service_id: str, url: str, server_name: str, *, as_token: str, hs_token: str
+    service_id: str,
+    url: str,
+    server_name: str,
+    *,
+    as_token: str,
+    hs_token: str,
+    prefix: str = PREFIX,
 ) -> dict[str, Any]:
-    """The document that the homeserver reads."""
+    """The document that the homeserver reads; ``prefix`` begins the names of its users."""
     server = re.escape(server_name)
     return {
         "id": service_id,
         "url": url,
         "as_token": as_token,
         "hs_token": hs_token,
-        "sender_localpart": PREFIX,
+        "sender_localpart": prefix,
         "rate_limited": False,
         # Who is typing and who has read what is nobody else's business, and nothing here uses it.
         "receive_ephemeral": False,
         "namespaces": {
             # Matched from the start of the whole id; a wide one locks people out.
-            "users": [{"exclusive": True, "regex": f"@{PREFIX}.*:{server}"}],
-            "aliases": [{"exclusive": True, "regex": f"#{PREFIX}.*:{server}"}],
+            "users": [{"exclusive": True, "regex": f"@{prefix}.*:{server}"}],
+            "aliases": [{"exclusive": True, "regex": f"#{prefix}.*:{server}"}],
             "rooms": [],
         },
     }
 
 
-def is_of_namespace(user_id: str, server_name: str) -> bool:
+def is_of_namespace(user_id: str, server_name: str, prefix: str = PREFIX) -> bool:
     """Whether a user id is in the exclusive namespace of the application service of a server."""
-    return user_id.startswith(f"@{PREFIX}") and user_id.partition(":")[2] == server_name
+    return user_id.startswith(f"@{prefix}") and user_id.partition(":")[2] == server_name

@@ -142,7 +142,8 @@ class Conversation(BotConversation[Workplace]):
 
     def context(self, person: UserId) -> Context:
         """The world around a step that concerns a person."""
-        return self.workplace.context(self.now_ms, self.language_of(person))
+        context = self.workplace.context(self.now_ms, self.language_of(person))
+        return attrs.evolve(context, has_client=not self.is_bridged(person))
 
     def ground(self, person: UserId, purpose: str = "help") -> Ground:
         """On what ground something is said to a person outside any case."""

@@ -72,8 +72,8 @@ class LockedCase:
 
     @property
     def page(self) -> str | None:
-        """Address of its page."""
-        links = self.scene.links
+        """Address of its page; a person without an account cannot open it."""
+        links = self.scene.links if self.context.has_client else None
         return links.page("cases", self.file.case.id) if links else None
 
     def change(self, **values: Any) -> None:

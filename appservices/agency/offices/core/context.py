@@ -25,12 +25,14 @@ class Context:
         language: The person's; one of ``LANGUAGES``.
         office: Whose case it is.
         catalogue: Has the texts of the agency, of ``veche.protocol`` and of its forms.
+        has_client: The person has a Matrix account; without, all of a case is said in one chat.
     """
 
     now_ms: int
     language: str
     office: Office
     catalogue: Catalogue
+    has_client: bool = True
 
     @property
     def today(self) -> dt.date:

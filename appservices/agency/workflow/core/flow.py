@@ -128,6 +128,8 @@ def _hand_in(turn: Turn) -> bool:
     if _asks_for_key(turn):
         return False
     _submit(turn)
+    if not turn.context.has_client:
+        turn.change(has_room=True)  # there is no room but the chat
     turn.emit(TellPerson(submitted_doc(turn.definition, turn.case, turn.context)))
     if not turn.case.has_room:
         # Nothing is on a desk before the person has the room in which to follow it.

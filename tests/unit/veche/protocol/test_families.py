@@ -35,6 +35,7 @@ def test_the_families_are_those_of_the_protocol() -> None:
         "org.veche.answer",
         "org.veche.approval",
         "org.veche.act",
+        "org.veche.bridged",
         "org.veche.invoice",
         "org.veche.receipt",
         "org.veche.ledger_heads",

@@ -1,0 +1,1 @@
+"""Bridges: people of other networks use services by mail and the like; one connector a network."""

@@ -1,0 +1,1 @@
+"""What is the same on all networks, without I/O, clock or chance."""

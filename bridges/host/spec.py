@@ -1,0 +1,106 @@
+"""The bridges as ``veche run bridges`` finds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bridges.core.ids import bot_id
+from bridges.host import registry
+from bridges.host.outbox import RemoteOutbox
+from bridges.host.portals import KIND, MakePortal, Network
+from bridges.host.service import Bridging
+from veche.messaging.service import BotAccount, Service
+from veche.runtime.database.migrate import MigrationSet
+from veche.runtime.vault import Vault
+from veche.server.spec import ServiceSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bridges.core.model import RemoteMessage, RemoteReport, Sent
+    from bridges.core.ports import NetworkConnector
+    from bridges.host.config import BridgesSection
+    from bridges.host.ports import BotPorts
+    from bridges.host.store import OutRow
+    from veche.messaging.jobs import JobHandler
+    from veche.protocol.inbound import Inbound
+    from veche.runtime.database import Cursor
+
+_INSTALLED: Final = registry.connectors()
+
+
+class _Bridge:
+    """What the connector of one network asks of the host; see ``bridges.core.ports``."""
+
+    def __init__(self, bridges: Bridges, host: BotPorts, network: str) -> None:
+        self.reactor = host.reactor
+        self.server_name = host.server_name
+        self._bridges, self._host, self._network = bridges, host, network
+
+    def seed(self, purpose: str) -> bytes:
+        return self._host.seed(f"bridges.{self._network}.{purpose}")
+
+    async def queue_remote_event(self, event: RemoteMessage | RemoteReport) -> None:
+        take, now_ms = self._bridges.bridging.take, self._host.now_ms()
+        await self._host.database.run("bridges.in", take, self._network, event, now_ms)
+
+
+class Bridges(Service):
+    """The service in a process that runs it.
+
+    Attributes:
+        bridging: What is done with what comes.
+    """
+
+    def __init__(self, host: BotPorts, section: BridgesSection) -> None:
+        """Make the connectors of all networks that the section names."""
+        self._host, networks = host, {}
+        self._connectors: dict[str, NetworkConnector] = {}
+        for network, made in _INSTALLED.items():
+            own = getattr(section, network)
+            if own is not None:
+                bot = BotAccount(
+                    bot_id(network, host.server_name), made.name.display_name, section.id
+                )
+                networks[network] = Network(made.name, bot, host.seed(f"bridges.{network}"))
+                self._connectors[network] = made(_Bridge(self, host, network), own)
+        vault = Vault(host.seed("bridges"))
+        names = (section.language, host.server_name)
+        self.bridging = Bridging(networks, host.act_log, vault, *names)
+        self._networks = networks
+        self._outbox = RemoteOutbox(host, self._connectors, self.bridging.outgoing, self._took)
+        for connector in self._connectors.values():
+            host.at_stop(connector.stop)
+
+    @property
+    def bots(self) -> Sequence[BotAccount]:
+        """One bot a network."""
+        return [one.bot for one in self._networks.values()]
+
+    def receive(self, txn: Cursor, inbound: Inbound) -> None:
+        """Pass on what the office says."""
+        if inbound.event_type == "m.room.message" and inbound.state_key is None:
+            self.bridging.hear(txn, inbound, self._host.now_ms())
+
+    def job_handlers(self) -> Mapping[str, JobHandler]:
+        """The one that makes rooms."""
+        opened = self.bridging.opened
+        return {KIND: MakePortal(self._host, self._networks, opened, self.bridging.flush)}
+
+    async def started(self) -> None:
+        """Send what waits, and listen to the networks."""
+        self._outbox.start()
+        for connector in self._connectors.values():
+            await connector.start()
+
+    def _took(self, txn: Cursor, row: OutRow, sent: Sent) -> None:
+        self.bridging.took(txn, row, sent, self._host.now_ms())
+
+
+SERVICE: Final = ServiceSpec(
+    name="bridges",
+    config=registry.section_model(_INSTALLED),
+    migrations=MigrationSet("bridges", "bridges.host"),
+    make=Bridges,
+)
+"""The service as ``veche`` finds it."""

@@ -1,0 +1,17 @@
+"""What bridges say themselves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from veche.protocol.texts.catalogue import N_, Catalogue
+
+CATALOGUE: Final = Catalogue.load("veche.protocol", "bridges.host")
+READABLE: Final = N_(
+    "Who carries these messages ({network}) can read them. To write so that nobody else can read"
+    " it, use a Matrix client."
+)
+NEWS: Final = N_(
+    "There is news for you that is not sent by {network}, since others could read it. The office"
+    " can tell you how to get it."
+)
