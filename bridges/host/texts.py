@@ -8,8 +8,8 @@ from veche.protocol.texts.catalogue import N_, Catalogue
 
 CATALOGUE: Final = Catalogue.load("veche.protocol", "bridges.host")
 READABLE: Final = N_(
-    "Who carries these messages ({network}) can read them. To write so that nobody else can read"
-    " it, use a Matrix client."
+    "The services that carry these messages ({network}) can read them. To write so that nobody"
+    " else can read it, use a Matrix client."
 )
 NEWS: Final = N_(
     "There is news for you that is not sent by {network}, since others could read it. The office"
