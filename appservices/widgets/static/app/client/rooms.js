@@ -18,19 +18,14 @@
  * @property {string} badge `official`; key: the account has another key than the directory says
  * @property {string} like whose protected name it bears without being theirs
  */
-import {
-    ClientEvent,
-    CryptoEvent,
-    MatrixEventEvent,
-    RoomEvent,
-    RoomMemberEvent,
-} from "matrix-js-sdk";
+import { ClientEvent, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { listeners } from "../../kit/listeners.js";
 import { RoomBadges } from "../../verify/official_rooms.js";
 import { contentOf, eventsOf, listen } from "./content.js";
+import { whenTrustChanges } from "./trust.js";
 import { unreadIn } from "./unread.js";
 
 const ALGORITHM = "m.megolm.v1.aes-sha2";
@@ -217,9 +212,9 @@ export class RoomList {
             [RoomEvent.Receipt, ofEvent],
             [RoomMemberEvent.Membership, (_, member) => this._touch(member?.roomId)],
             [MatrixEventEvent.Decrypted, (event) => this._touch(event.getRoomId())],
-            [CryptoEvent.UserTrustStatusChanged, () => this._all()],
         ];
         listen(client, all);
+        whenTrustChanges(client, () => this._all());
         this._badges = new RoomBadges(
             client,
             (id) => this._touch(id),
