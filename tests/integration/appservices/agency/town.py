@@ -204,6 +204,7 @@ class FakeHost:
     """What the agency sees of its host."""
 
     server_name = "veche.test"
+    bridges: frozenset[UserId] = frozenset()
 
     def __init__(self, town: Town) -> None:
         self._town = town

@@ -152,6 +152,7 @@ class Branch:
         bot = BotAccount(UserId("@veche_payments:veche.test"), "Bank", BANK)
         host = cast("BotPorts", self)
         self.links: PageLinks | None = None
+        self.bridges: frozenset[UserId] = frozenset()
         self.approvals = StoredApprovals()
         banking = banking_of(self.database, reactor, self.section, vault, self._hear_of_bank)
         self.parts = Parts(host, self.section, bot, vault, receipts, banking)

@@ -185,6 +185,7 @@ class SigningSite(TestCase):
             database=self.database,
             gate=Gate(self.database, reactor, FakeSessions(), address_limit=FREE),
             live=Live(reactor),
+            bridges=frozenset(),
             links=links,
             public_url=self.url,
             server_name="veche.test",
