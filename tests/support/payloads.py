@@ -77,6 +77,11 @@ VALID: Final[Mapping[str, Mapping[str, Any]]] = {
     "org.veche.sign_file": EXAMPLES["org.veche.sign_file"],
     "org.veche.sign_result": EXAMPLES["org.veche.sign_result"],
     "org.veche.act": act_receipt(),
+    "org.veche.bridged": {
+        "v": 1,
+        "network": "mail",
+        "ghost": "@_veche_mail_mzxw6ytboi2gk3tp:veche.test",
+    },
 }
 
 WRONG_FIELD: Final[Mapping[str, tuple[str, object]]] = {
@@ -92,6 +97,7 @@ WRONG_FIELD: Final[Mapping[str, tuple[str, object]]] = {
     "org.veche.sign_file": ("bytes", -1),
     "org.veche.sign_result": ("in_force", "yes"),
     "org.veche.act": ("i", ""),
+    "org.veche.bridged": ("network", "E-Mail"),
 }
 """Of each family a field, and a value that it must not have."""
 

@@ -6,7 +6,7 @@
  */
 import { call } from "../kit/api.js";
 import { meta } from "../kit/page.js";
-import { badgeOf, impostorOf } from "./official.js";
+import { badgeOf, impostorOf, ownerOf } from "./official.js";
 
 const KEPT_MS = 30_000;
 
@@ -41,15 +41,18 @@ export function whenDirectoriesChange(changed) {
 /**
  * What a client shows of a room: its badge, and whose name it only bears.
  * @param {{badge: string, like: string}} before what is shown while the directory is not reached
- * @param {Seen & {isOfBot: boolean, names: string[]}} seen isOfBot: of a bot of this server
+ * @param {Omit<Seen, "master"> & {isOfBot: boolean, names: string[]}} seen isOfBot: of a bot of this server
+ * @param {() => Promise<string | undefined>} masterOf the key by which this device knows the account;
+ *   asked for accounts that are listed alone, since it takes long
  * @returns {Promise<{badge: string, like: string}>}
  */
-export async function lookAt(before, seen) {
+export async function lookAt(before, seen, masterOf) {
     try {
         const known = await directories();
         // Where there is no directory, the homeserver's word counts: it keeps the ids of its bots.
         if (!known.length) return { badge: seen.isOfBot ? "official" : "", like: "" };
-        const badge = await badgeOf(known, seen);
+        const master = ownerOf(known, seen.account) && (await masterOf());
+        const badge = await badgeOf(known, { ...seen, master });
         return { badge, like: impostorOf(known, seen.account, seen.names) };
     } catch {
         return before;

@@ -4,6 +4,7 @@
  * @typedef {import("../app/client/rooms.js").Entry} Entry
  * @typedef {{badge: string, like: string}} Shown
  */
+import { CryptoEvent } from "matrix-js-sdk";
 import { UserId } from "matrix-js-sdk/crypto";
 import { lookAt, whenDirectoriesChange } from "./directories.js";
 
@@ -13,28 +14,19 @@ async function masterOf(crypto, user) {
     return identity && String(Object.values(JSON.parse(identity.masterKey).keys)[0]);
 }
 
-/** @param {import("matrix-js-sdk").MatrixClient} client @param {Entry} entry @returns {Promise<Shown>} */
-async function officialIn(client, { id, name, kind, address, inviter, badge, like }) {
+/**
+ * With whom one talks in a room.
+ * @param {import("matrix-js-sdk").MatrixClient} client
+ * @param {Entry} entry
+ */
+function partyOf(client, { id, address, inviter }) {
     const room = /** @type {import("matrix-js-sdk").Room} */ (client.getRoom(id));
     const own = client.getUserId() ?? "";
     const isOfTwo = room.getInvitedAndJoinedMemberCount() === 2;
     const creator = room.currentState.getStateEvents("m.room.create", "")?.getSender() ?? "";
     const other = inviter || (isOfTwo ? room.guessDMUserId() : address);
     const account = creator === own || !creator ? other : inviter || creator;
-    const state = room.currentState.getStateEvents("org.veche.official", "") ?? undefined;
-    const names = account === own ? [] : [name, room.getMember(account)?.name ?? ""];
-    return lookAt(
-        { badge, like },
-        {
-            own: isOfTwo ? own : "",
-            account,
-            creator,
-            state: state && { sender: state.getSender() ?? "", content: state.getContent() },
-            master: account.startsWith("@") ? await masterOf(client.getCrypto(), account) : "",
-            isOfBot: kind === "office",
-            names,
-        },
-    );
+    return { room, own: isOfTwo ? own : "", creator, account, isOwn: account === own };
 }
 
 /** What is shown of rooms; they are looked at when a list has made their entry anew. */
@@ -49,7 +41,12 @@ export class RoomBadges {
         this._changed = changed;
         /** @type {Map<string, Shown>} */
         this._shown = new Map();
+        /** Whose key it was looked at for, by room. @type {Map<string, string>} */
+        this._accounts = new Map();
         whenDirectoriesChange(all);
+        client.on(CryptoEvent.UserTrustStatusChanged, (user) => {
+            for (const [id, account] of this._accounts) if (account === user) changed(id);
+        });
     }
 
     /** @template {{id: string}} T @param {T} entry @returns {T & Shown} what is known now */
@@ -61,9 +58,28 @@ export class RoomBadges {
 
     /** @param {Entry} entry */
     async _lookAt(entry) {
-        const found = await officialIn(this._client, entry).catch(() => undefined);
+        const found = await this._official(entry).catch(() => undefined);
         if (!found || (found.badge === entry.badge && found.like === entry.like)) return;
         this._shown.set(entry.id, found);
         this._changed(entry.id);
+    }
+
+    /** @param {Entry} entry @returns {Promise<Shown>} */
+    async _official(entry) {
+        const { badge, like, kind, name } = entry;
+        const { room, own, account, creator, isOwn } = partyOf(this._client, entry);
+        const state = room.currentState.getStateEvents("org.veche.official", "") ?? undefined;
+        const seen = {
+            own,
+            account,
+            creator,
+            state: state && { sender: state.getSender() ?? "", content: state.getContent() },
+            isOfBot: kind === "office",
+            names: isOwn ? [] : [name, room.getMember(account)?.name ?? ""],
+        };
+        return lookAt({ badge, like }, seen, () => {
+            this._accounts.set(entry.id, account);
+            return masterOf(this._client.getCrypto(), account);
+        });
     }
 }

@@ -57,7 +57,7 @@ _BOT: Final = BotAccount(UserId("@veche_payments:veche.test"), "Bank", "bank")
 
 def _parts() -> Parts:
     section = PaymentsSection.model_validate({**payments_demo.payments_section(), "grants": {}})
-    host = SimpleNamespace(act_log=None, approvals=KEYS, links=None)
+    host = SimpleNamespace(act_log=None, approvals=KEYS, links=None, bridges=frozenset())
     none = cast("Any", None)
     receipts = Receipts("veche.test", b"r" * 32)
     return Parts(cast("Any", host), section, _BOT, Vault(b"k" * 32), receipts, none)

@@ -139,6 +139,7 @@ class Branch(Stage):
             now_ms=lambda: self.now_ms,
             reactor=None,
             links=None,
+            bridges=frozenset(),
             hear=lambda *_: None,
         )
 

@@ -47,7 +47,7 @@ _numbers = itertools.count(1)
 _NONE: Final = cast("Any", None)
 # There are no pages here, so nothing links to one.
 KEYS: Final = StoredApprovals()
-_HOST: Final = cast("Any", SimpleNamespace(links=None, approvals=KEYS))
+_HOST: Final = cast("Any", SimpleNamespace(links=None, approvals=KEYS, bridges=frozenset()))
 _PARTS: Final = Parts(
     _HOST,
     PaymentsSection.model_validate(payments_demo.payments_section()),

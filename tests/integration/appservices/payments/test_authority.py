@@ -8,6 +8,7 @@ and others say yes, the ledger is written.
 from __future__ import annotations
 
 import contextlib
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -25,6 +26,7 @@ from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.allowance import AllowanceView
 from appservices.payments.core.texts.guardians import RuleView
 from appservices.payments.core.texts.views import Party
+from appservices.payments.routes.persons import WalletRoutes
 from appservices.payments.service import (
     allowance_uses,
     charges,
@@ -48,6 +50,8 @@ from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.trust import asking_nothing, chat_with
 from tests.support.long import many
 from tests.support.stored_keys import revoke_keys
+from veche.access.sessions import Agent, Level, Session
+from veche.api import Call
 from veche.protocol.errors import ConflictError
 from veche.protocol.guardians import RuleState
 from veche.protocol.ids import derived_ulid
@@ -379,8 +383,18 @@ def frozen(market: Market) -> None:
 
 
 def frozen_by_a_low_session(market: Market) -> None:
+    freeze_on_page(market, Level.LOW)
+
+
+def freeze_on_page(market: Market, level: Level) -> None:
+    """Stop everything by the page, as its route does it for a session of a level."""
+    session = Session("s", market.alice, level, None, Agent(), 0, 0, 0)
+    request: Any = SimpleNamespace(path=b"/freeze")
+    call = Call(request, session, None, None, {}, "en", "", None, market.now_ms)
     with market.at() as scene:
-        freezing.freeze(scene, market.alice, may_end=False)
+        institution: Any = SimpleNamespace(parts=scene.parts)
+        waits_for_nothing: Any = None
+        WalletRoutes(institution, waits_for_nothing).freeze(scene.txn, call)
 
 
 HAPPENINGS: Final = (revoked, unheard, frozen, frozen_by_a_low_session)
@@ -447,7 +461,7 @@ def test_a_freeze_by_a_low_session_lets_a_mandate_go_on_afterwards(place: Market
     write(market, WAIT_MS)
 
     assert market.state(charge.id) == ("paid", None)
-    frozen(market)
+    freeze_on_page(market, Level.ROOM)
     with market.at() as scene:
         assert mandate_store.mandates_of(scene.txn, scene.holder(market.alice).id) == []
 

@@ -428,6 +428,28 @@ def test_what_a_bank_tells_of_is_settled_out_of_suspense() -> None:
         assert here.owed() == there.owed() == (0, 0)
 
 
+def test_both_compare_when_one_of_them_starts(pair: PAIR) -> None:
+    here, there = pair
+    here.now_ms = there.now_ms = max(here.now_ms, there.now_ms) + 2 * peers_checking.AGAIN_MS
+    desk = PeerDesk(there.parts)
+    before = [checks_to_do(one) for one in pair]
+    with here.scene() as scene:
+        peers_checking.start(scene)
+    asked = here.signed("statement", currency="EUR", after=0)
+    for _ in range(2):  # once a minute, however often it is asked
+        with there.scene() as scene:
+            assert desk._statement(scene, *desk.read(asked)).state == "known"
+
+    assert [checks_to_do(one) for one in pair] == [count + 1 for count in before]
+
+
+def checks_to_do(branch: Branch) -> int:
+    """How often it is about to compare its books at this moment."""
+    due = "SELECT count(*) FROM runtime.errand WHERE kind = %s AND due_at_ms <= %s"
+    [(count,)] = branch.rows(due, peers_checking.CHECK, branch.now_ms)
+    return int(count)
+
+
 def test_a_difference_is_found_and_changes_nothing(pair: PAIR) -> None:
     here, there = pair
     payment_id = here.paid_by_key(ALICE, BOB, 100)

@@ -268,6 +268,17 @@ def test_currencies_keep_their_numbers(txn: Cursor) -> None:
     assert len(set(after.values())) == len(after)
 
 
+def test_of_two_payments_with_one_number_the_newest_is_meant(txn: Cursor) -> None:
+    older, newer = payment(txn, State.PAID), payment(txn, State.PAID)
+    older = attrs.evolve(older, id="00" + newer.id[2:])
+    for one in (newer, older):
+        store.add_payment(txn, attrs.evolve(one, approved_by=one.id), b"sealed", NOW_MS)
+
+    number = newer.id[-8:]
+    found = store.received(txn, newer.payee, number), store.made(txn, newer.payer, number)
+    assert [one.payment.id for one in found if one is not None] == [newer.id] * 2
+
+
 def test_what_could_not_be_told_is_told_once_in_order(txn: Cursor) -> None:
     first, second = payment(txn), payment(txn)
     for one in (second, first):

@@ -79,7 +79,9 @@ def dsn() -> Iterator[str]:
 def visit(dsn: str, person: str = ALICE, now_ms: int = NOW_MS) -> Iterator[Visit]:
     """Somebody on a page, in a transaction that is committed at the end."""
     with world(dsn, now_ms) as here:
-        host = SimpleNamespace(links=PageLinks(f"https://{HOST}"), approvals=KEYS)
+        host = SimpleNamespace(
+            links=PageLinks(f"https://{HOST}"), approvals=KEYS, bridges=frozenset()
+        )
         parts = attrs.evolve(here.scene.parts, host=cast("Any", host))
         yield Visit(attrs.evolve(here.scene, parts=parts), cast("Any", person), "en")
 

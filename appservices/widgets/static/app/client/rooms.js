@@ -25,7 +25,6 @@ import { isSignInTalk } from "../account/sign_in_talk.js";
 import { listeners } from "../../kit/listeners.js";
 import { RoomBadges } from "../../verify/official_rooms.js";
 import { contentOf, eventsOf, listen } from "./content.js";
-import { whenTrustChanges } from "./trust.js";
 import { unreadIn } from "./unread.js";
 
 const ALGORITHM = "m.megolm.v1.aes-sha2";
@@ -214,7 +213,6 @@ export class RoomList {
             [MatrixEventEvent.Decrypted, (event) => this._touch(event.getRoomId())],
         ];
         listen(client, all);
-        whenTrustChanges(client, () => this._all());
         this._badges = new RoomBadges(
             client,
             (id) => this._touch(id),

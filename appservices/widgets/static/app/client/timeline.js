@@ -58,8 +58,6 @@ export class Timeline {
         this._made = new WeakMap();
         /** @type {WeakMap<MatrixEvent, {as: string, is: boolean}>} whether it is shown, as it was then */
         this._shown = new WeakMap();
-        /** Tell those who watch, with the next frame. @type {Set<() => void>} */
-        this._tells = new Set();
     }
 
     /** @returns {Room | null} */
@@ -115,7 +113,6 @@ export class Timeline {
         const hasMore = await this._client.paginateEventTimeline(timeline, options);
         if (!hasMore) this._whole = timeline;
         this._events = undefined;
-        for (const tell of this._tells) tell();
     }
 
     /** @param {() => void} changed called at most once a frame @returns {() => void} stops it */
@@ -143,9 +140,7 @@ export class Timeline {
             ...ofRoom.map((name) => /** @type {[string, any]} */ ([name, soon])),
             ...ofEvents.map((name) => /** @type {[string, any]} */ ([name, ofEvent])),
         ]);
-        this._tells.add(soon);
         return () => {
-            this._tells.delete(soon);
             cancelAnimationFrame(frame);
             stop();
         };

@@ -114,14 +114,14 @@ export class MessageWindow {
         this._host.requestUpdate();
         const first = timeline.events()[this.range().from]?.getId();
         try {
-            await timeline.older(); // who watches it draws what came, once
-            // It is drawn a step at a time: all at once would hold up the scrolling.
+            await timeline.older();
+            // What came is drawn a step at a time: all at once would hold up the scrolling.
             this._firstId = first;
         } catch {
             this.hasFailed = true;
-            this._host.requestUpdate();
         } finally {
             this.isLoading = false;
+            this._host.requestUpdate();
         }
     }
 

@@ -8,12 +8,13 @@ import logging
 import re
 import resource
 import socket
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -55,6 +56,13 @@ class Note(Wire):
     text: str = Field(max_length=2_000)
 
 
+class Long(Wire):
+    """Remembers in which thread it was read."""
+
+    text: str
+    _thread: int = PrivateAttr(default_factory=threading.get_ident)
+
+
 class Notes(Wire):
     notes: list[str]
 
@@ -80,6 +88,17 @@ class Routes:
     @API.transaction("notes open", "POST", "/open", body=Note, answer=None, summary="Anybody")
     def open(self, txn: Cursor, call: Call) -> None:
         txn.execute("INSERT INTO note VALUES ('anybody', %s)", (call.body.text,))
+
+    @API.route(
+        "POST",
+        "/long",
+        body=Long,
+        body_bytes_max=8 * BODY_BYTES_MAX,
+        answer=Notes,
+        summary="Long",
+    )
+    async def long(self, call: Call) -> Notes:
+        return Notes(notes=[str(call.body._thread == threading.get_ident())])
 
     @API.route("GET", "/news", answer=Notes, level=Level.LOW, summary="Wait")
     async def news(self, call: Call) -> Notes:
@@ -398,6 +417,12 @@ class AskingTests(PublicCase):
         body = GOOD + b" " * (BODY_BYTES_MAX - len(GOOD))
         assert (await self.ask("POST", OPEN, body)).status == 204
 
+    async def test_a_large_body_is_read_in_another_thread(self) -> None:
+        for added, is_here in ((0, "True"), (1, "False")):
+            body = b'{"text": "x"}'.ljust(BODY_BYTES_MAX + added)
+            reply = await self.ask("POST", "/_veche/notes/v1/long", body)
+            assert (reply.status, reply.json) == (200, {"notes": [is_here]})
+
     async def test_who_sends_too_much_reads_why(self) -> None:
         reply = await self.ask("POST", OPEN, b" " * (8 * BODY_BYTES_MAX))
         assert (reply.status, reply.json["errcode"]) == (413, "ORG.VECHE.TOO_LARGE")
@@ -407,7 +432,14 @@ class AskingTests(PublicCase):
         reply = await self.ask("HEAD", NOTES, authorization=ROOM)
         assert (reply.status, reply.body) == (200, b"")
         reply = await self.ask("GET", "/_veche/notes/v1/openapi.json")
-        assert set(reply.json["paths"]) == {"/notes", "/open", "/news", "/file", "/notes/{note}"}
+        assert set(reply.json["paths"]) == {
+            "/notes",
+            "/open",
+            "/long",
+            "/news",
+            "/file",
+            "/notes/{note}",
+        }
 
     async def test_an_answer_has_the_id_of_its_request(self) -> None:
         reply = await self.ask("GET", "/none", x_request_id="proxy-7")
