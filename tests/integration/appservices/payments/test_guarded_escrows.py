@@ -11,7 +11,7 @@ import pytest
 from appservices.payments.core.guards import DUE_MS
 from appservices.payments.core.texts.guardians import RuleView
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import escrows, guarding, revoking
+from appservices.payments.service import escrows, freezing, guarding, revoking
 from appservices.payments.store import guards, holders
 from appservices.payments.store.guards import GuardRule
 from tests.integration.appservices.payments.stage import (
@@ -161,6 +161,35 @@ def test_the_buyer_stops_it_meanwhile(stage: Stage) -> None:
 
     assert stage.row("escrow")["state"] == "cancelled"
     assert stage.heard.asked.keys().isdisjoint({CAROL, DAVE})
+
+
+@pytest.mark.parametrize(
+    ("happening", "end"),
+    [
+        ("frozen", ("cancelled", None)),
+        ("revoked", ("refused", "key_revoked")),
+        ("revoked, not heard", ("refused", "key_revoked")),
+    ],
+)
+def test_nothing_is_put_aside_for_a_buyer_who_stops_everything_or_revokes_the_key(
+    stage: Stage, happening: str, end: tuple[str, str | None]
+) -> None:
+    proposed(stage)
+    asked = stage.heard.asked[CAROL]
+    with stage.scene() as scene:
+        if happening == "frozen":
+            freezing.freeze(scene, ALICE)
+        else:
+            revoke_keys(scene.txn, ALICE, stage.now_ms)
+        if happening == "revoked":
+            revoking.stop(scene, ALICE)
+    stage.heard.asked[CAROL] = asked  # she answers late
+    stage.answer(CAROL, "approve")
+    stage.write()
+
+    found = stage.row("escrow")
+    assert (found["state"], found["why"]) == end
+    assert stage.balance(ALICE) == (MONEY, 0)
 
 
 def test_several_below_the_amount_are_one_sum_and_approved_ones_are_none(stage: Stage) -> None:
