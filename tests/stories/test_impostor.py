@@ -161,8 +161,7 @@ def shown(home: House, bot: str, impostor: str) -> list[str]:
 
 def desk_of(home: House, bot: str) -> str:
     """A room that the bot made; it has its badge."""
-    wait_until(
-        lambda: home.query("SELECT 1 FROM acts.badge WHERE bot = %s", bot) != [], 60, "no badge"
-    )
-    rows = home.query("SELECT room_id FROM agency.desk WHERE bot = %s", bot)
-    return str(rows[0][0])
+    [(desk, *_), *_] = home.query("SELECT room_id FROM agency.desk WHERE bot = %s", bot)
+    has_badge = "SELECT 1 FROM acts.badge WHERE bot = %s AND room_id = %s"
+    wait_until(lambda: home.query(has_badge, bot, desk) != [], 60, "no badge")
+    return str(desk)
