@@ -1,1 +1,1 @@
-"""What is the same on all networks, without I/O, clock or chance."""
+"""The rules that are the same on all networks, without I/O, clock or chance."""

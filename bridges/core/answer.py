@@ -1,4 +1,4 @@
-"""What a person of a network replied, as an answer to a question that is open in their chat.
+"""Read a reply of a person as an answer to a question that is open in their chat.
 
 Here it only becomes a candidate: the service decides whether it counts, once.
 """

@@ -1,4 +1,4 @@
-"""What became of a message to the network: one table for all networks.
+"""The delivery of a message to the network: one table for all networks.
 
 A network says no more than it knows: that it took a message, that a device has it, that somebody
 saw it. Receipts come late, twice, and before the answer that tells the id; the table says what
@@ -41,7 +41,7 @@ class State(enum.Enum):
 
 
 class Input(enum.Enum):
-    """What happens to a message."""
+    """An event in the delivery of a message."""
 
     BEGIN = "begin"
     """It is handed to the network."""
@@ -58,7 +58,7 @@ class Input(enum.Enum):
 
 @attrs.frozen
 class Step:
-    """What comes of an input.
+    """The outcome of an input.
 
     Attributes:
         state: From now on.
@@ -100,7 +100,7 @@ def _rows() -> dict[tuple[State, Input], Step]:
 
 
 TABLE: Final[Mapping[tuple[State, Input], Step]] = MappingProxyType(_rows())
-"""What each input means in each state; complete."""
+"""The next state for each input in each state; complete."""
 
 
 def step(state: State, given: Input, attempts: int = 0) -> Step:

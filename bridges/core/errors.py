@@ -1,4 +1,4 @@
-"""What may go wrong when a network is sent something, by what to do about it."""
+"""Errors of sending to a network, by what to do about them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ THREAD_MAX: Final = 50
 
 @attrs.frozen
 class BridgeName:
-    """What a network is called.
+    """The names of a network.
 
     Attributes:
         network: Its code, part of user ids: ``mail``.
@@ -83,7 +83,7 @@ class RemoteMessage:
 
 @attrs.frozen
 class RemoteReport:
-    """What the network says of a message of ours.
+    """A report of the network about a message of ours.
 
     Attributes:
         effect_id: Of which.
@@ -174,7 +174,7 @@ class Outgoing:
 
 @attrs.frozen
 class Sent:
-    """What the network took.
+    """A message that the network took.
 
     Attributes:
         remote_id: What it calls the message.

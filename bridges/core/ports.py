@@ -1,4 +1,4 @@
-"""What the host and the connector of a network are to one another."""
+"""The ports between the host and the connector of a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Bridge(Protocol):
-    """What a connector may ask of the host.
+    """The host, as a connector may ask it.
 
     Attributes:
         reactor: Clock, network and threads.

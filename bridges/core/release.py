@@ -1,7 +1,7 @@
 """How much of a message leaves Matrix: a network that others read gets less, or nothing.
 
-What must never leave in clear is known by the payload beside the words, and by files: for these a
-network gets a notice, whatever the person or the office wants.
+The payload beside the words says what must never leave in clear, and so do files. A network gets a
+notice instead, whatever the person or the office wants.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the bot of a bridge says in a room for somebody of the network."""
+"""Messages that the bot of a bridge says in a room for people of the network."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class _Ended:
 
 
 def dumped(outgoing: Outgoing) -> dict[str, Any]:
-    """What is kept of a message until it is sent, without the thread."""
+    """Make the form in which a message waits until it is sent; it has no thread."""
     kept = attrs.asdict(attrs.evolve(outgoing, thread=()))
     if (file := kept["rendered"]["file"]) is not None:
         del file["data"]

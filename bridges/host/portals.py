@@ -36,7 +36,7 @@ BRIDGE_STATES: Final = ("m.bridge", "uk.half-shot.bridge")
 
 @attrs.frozen
 class Network:
-    """What the host knows of one network.
+    """One network, as the host knows it.
 
     Attributes:
         name: Of the network.

@@ -1,4 +1,4 @@
-"""What a process gives the bridges; the one module of theirs that knows it."""
+"""The ports of a process that bridges use; no other module of theirs knows it."""
 
 from __future__ import annotations
 

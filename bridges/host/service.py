@@ -1,4 +1,4 @@
-"""What is done with what comes: from a network into a room, from a room to a network."""
+"""Carry messages from a network into a room, and from a room to a network."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _contradictions = metrics.counter(
 
 @attrs.frozen
 class Bridging:
-    """What both directions need.
+    """The parts that both directions need.
 
     Attributes:
         networks: By their codes.
@@ -122,7 +122,7 @@ class Bridging:
             self._say(txn, portal, effect, self.vault.open_text(sealed), now_ms)
 
     def opened(self, portal: Portal) -> dict[str, Any]:
-        """What only the bridge knows of a chat: ``id, address, name, title, office``."""
+        """Open the secrets of a chat: ``id, address, name, title, office``."""
         return self.vault.open_text(portal.sealed)
 
     def _begin(self, txn: Cursor, id_: PortalId, event: RemoteMessage, now_ms: int) -> Portal:

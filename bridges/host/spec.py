@@ -30,7 +30,7 @@ _INSTALLED: Final = registry.connectors()
 
 
 class _Bridge:
-    """What the connector of one network asks of the host; see ``bridges.core.ports``."""
+    """The host, as the connector of one network sees it; see ``bridges.core.ports``."""
 
     def __init__(self, bridges: Bridges, host: BotPorts, network: str) -> None:
         self.reactor = host.reactor
@@ -49,7 +49,7 @@ class Bridges(Service):
     """The service in a process that runs it.
 
     Attributes:
-        bridging: What is done with what comes.
+        bridging: Carries messages in both directions.
     """
 
     def __init__(self, host: BotPorts, section: BridgesSection) -> None:

@@ -181,7 +181,7 @@ def keep_waiting(txn: Cursor, id_: PortalId, effect_id: str, sealed: str) -> Non
 
 
 def take_waiting(txn: Cursor, id_: PortalId) -> list[tuple[str, str]]:
-    """What waited for the room: (effect id, sealed), in order; it waits no more."""
+    """Take what waited for the room: (effect id, sealed), in order; it waits no more."""
     txn.execute(
         "SELECT effect_id, sealed FROM bridges.remote_inbox"  # noqa: S608 -- ours
         f" WHERE {_PORTAL} AND sealed IS NOT NULL ORDER BY seq LIMIT %s",

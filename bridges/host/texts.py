@@ -1,4 +1,4 @@
-"""What bridges say themselves."""
+"""Texts that bridges say themselves."""
 
 from __future__ import annotations
 

@@ -17,18 +17,18 @@ class Office(Section):
     bot: str = Field(pattern=r"^@[^:]+:.+$", examples=["@veche_agency_town:example.org"])
     """Its Matrix user."""
     name: str = Field(min_length=1, max_length=60, examples=["Town Hall"])
-    """What stands before its address."""
+    """The name before its address."""
 
 
 class MailSection(Section):
     """Mail, behind a mail server of the operator's."""
 
     domain: str = Field(pattern=r"^[a-z0-9.-]{1,190}$", examples=["mail.example.org"])
-    """Whose mail the operator's server passes on; delivery reports come to it too."""
+    """The domain whose mail the operator's server passes on; delivery reports come to it too."""
     offices: dict[MailAddress, Office] = Field(min_length=1, max_length=100)
     """Bots by their addresses, in lower case, of this domain."""
     listen_address: str = "127.0.0.1"
-    """Where mail is taken by SMTP; never reachable from the Internet."""
+    """The address that takes mail by SMTP; never reachable from the Internet."""
     listen_port: int = Field(default=2525, ge=0, le=65535)
     """TCP port."""
     relay_host: str = "127.0.0.1"

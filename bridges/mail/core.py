@@ -51,7 +51,7 @@ class UnreadableError(ValueError):
 
 @attrs.frozen
 class Report:
-    """What a mail server says of one recipient.
+    """A mail server's report about one recipient.
 
     Attributes:
         grade: ``delivered`` or ``failed``.

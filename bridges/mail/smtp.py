@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Commit = Callable[[str, str, bytes], Awaitable[None]]
-    """Of envelope sender, recipient and mail; it returns once all is committed."""
+    """Takes envelope sender, recipient and mail; it returns once all is committed."""
 
 SERVER_TIMEOUT_S: Final = 120
 CLIENT_TIMEOUT_S: Final = 20

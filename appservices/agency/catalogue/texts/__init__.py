@@ -1,1 +1,1 @@
-"""What people read of a service before there is a case."""
+"""Texts about a service that people read before there is a case."""
