@@ -23,7 +23,7 @@ from tests.integration.appservices.agency.town import (
 from tests.support.hostile_events import hostile_contents
 from veche.bots import CHATS_MAX, Chat, Chats
 from veche.protocol.ids import RoomId, UserId
-from veche.protocol.inbound import Trust
+from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto.store import people as key_store
 from veche.runtime.database import Cursor
 from veche.runtime.matrix.client import MatrixError
@@ -53,6 +53,25 @@ def test_the_greeting_and_the_first_question_are_one_message(town: Town) -> None
     assert len(said) == 1
     assert "I am its bot, a program" in said[0].content["body"]
     assert "Which language do you prefer?" in said[0].content["body"]
+
+
+@pytest.mark.parametrize(
+    "standing", [DeviceStanding.UNKNOWN, DeviceStanding.UNSIGNED, DeviceStanding.LATE]
+)
+def test_a_device_that_reads_nothing_of_ours_answers_nothing(
+    town: Town, standing: DeviceStanding
+) -> None:
+    town.submitted()
+    town.press(town.question("claim"), CAROL, "claim")
+    town.ask_person("Whose certificate is it?")
+    room_id, before = town.case().room, town.sql("SELECT kept::text FROM agency.case_file")
+
+    for words in ("It is mine", "withdraw", "human"):
+        said = town.write(room_id, ALICE, words, standing=standing)
+        assert len(said) == 1
+
+    assert town.sql("SELECT kept::text FROM agency.case_file") == before
+    assert "withdraw" not in town.open_topics()
 
 
 @pytest.mark.parametrize(
