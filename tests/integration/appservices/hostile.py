@@ -132,7 +132,7 @@ class Owner:
     @property
     def is_in_doubt(self) -> bool:
         """Whether the identity of now is another one than dealt with us."""
-        return self.seen is not self.had
+        return self.shown is not self.had
 
     @property
     def seen(self) -> Identity | None:
@@ -253,7 +253,7 @@ class Hostile:
 
     def confirm(self, owner: Owner, hear: Callable[[Inbound], None]) -> None:
         """Somebody who has reset theirs replies, on their phone, with the code of the question."""
-        if not owner.is_in_doubt or owner.seen is not owner.phone.identity:
+        if not owner.is_in_doubt or owner.shown is not owner.phone.identity:
             return
         mine = [one for one in self.said if one.to == owner.user and not one.is_offer]
         codes = [code for one in mine for code in CONFIRM.findall(one.text)]
