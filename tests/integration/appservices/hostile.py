@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
+import vodozemac as vz
 
 from tests.integration.veche.runtime.crypto.desk import Desk, Server, run
 from tests.support.crypto_peers import Side, identity
@@ -21,7 +22,7 @@ from veche.messaging.inbox import store as inbox
 from veche.messaging.inbox.store import Claim, Item, State
 from veche.messaging.outbox import store as outbox
 from veche.messaging.outbox.marks import Marks
-from veche.messaging.outbox.turns import Place, Turns
+from veche.messaging.outbox.turns import MEMBER, Place, Turns
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound
 from veche.runtime.crypto.tracking import Hooks
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from veche.access.approvals import Parts
     from veche.acts import ActLog
     from veche.messaging.service import BotAccount
+    from veche.protocol.ids import EffectId
     from veche.runtime.crypto.core.identity import Identity
     from veche.runtime.crypto.core.values import Json
     from veche.runtime.database import Cursor
@@ -57,12 +59,16 @@ class Said:
 
     Attributes:
         to: Whose chat it is.
+        room_id: Where.
+        effect_id: By which the outbox knows it.
         content: Before it was sealed.
         readers: User and device of each device that got its key.
         is_in_doubt: The identity of whoever it was for was in doubt then.
     """
 
     to: UserId
+    room_id: RoomId
+    effect_id: EffectId
     content: Json
     readers: frozenset[tuple[str, str]]
     is_in_doubt: bool
@@ -103,6 +109,7 @@ class Owner:
         is_phone_hidden: Their phone does not.
         tried: The identities in doubt under which the ghost wrote.
         reset_count: How often they took another one.
+        more_rooms: Where the bot deals with them beside their chat.
     """
 
     user: UserId
@@ -115,11 +122,23 @@ class Owner:
     is_phone_hidden: bool = False
     tried: set[str] = attrs.Factory(set)
     reset_count: int = 0
+    more_rooms: list[RoomId] = attrs.Factory(list)
+
+    @property
+    def rooms(self) -> list[RoomId]:
+        """All where the bot deals with them."""
+        return [self.room_id, *self.more_rooms]
 
     @property
     def is_in_doubt(self) -> bool:
         """Whether the identity of now is another one than dealt with us."""
         return self.shown is not self.had
+
+    @property
+    def seen(self) -> Identity | None:
+        """The identity that can be seen: their own one is listed with their phone."""
+        is_hidden = self.is_phone_hidden and self.shown is self.phone.identity
+        return None if is_hidden else self.shown
 
 
 class Hostile:
@@ -135,7 +154,9 @@ class Hostile:
         self.strangers: dict[UserId, Side] = {}
         self.said: list[Said] = []
         self.lost: list[Undelivered] = []
+        self.moved: Callable[[RoomId, UserId, str], None] = lambda *_: None
         self._heard = itertools.count(1)
+        self._groups: dict[tuple[str, str, RoomId], vz.GroupSession] = {}
         self._doubts = Doubts(act_log, parts)
         self._vault = act_log.outbox_vault
         self._turns = Turns(Marks(), self._vault)
@@ -220,6 +241,8 @@ class Hostile:
         if owner.had is None:
             owner.had = owner.phone.identity = identity(owner.user, _FIRST)
             self.restore(owner)
+            # A second one, of which the first was never seen, would be taken for the first.
+            run(self.desk.people.refresh(self.desk.bot, [owner.user]))
 
     def reset(self, owner: Owner) -> None:
         """Somebody takes another identity on their phone."""
@@ -246,21 +269,28 @@ class Hostile:
         side: Side,
         body: str,
         hear: Callable[[Inbound], None],
+        room_id: RoomId | None = None,
         **more: Any,
     ) -> Inbound | None:
-        """The bot hears a device; None if it was the answer to our own question."""
+        """The bot hears a device, in its chat if no other room is said.
+
+        None if it was the answer to our own question.
+        """
         desk, event_id = self.desk, EventId(f"$heard{next(self._heard)}")
+        room_id = room_id or owner.room_id
+        place = side.user_id, side.device_id, room_id
+        side.group = self._groups.setdefault(place, vz.GroupSession())
         known = "SELECT FROM crypto.room_key_in WHERE session_id = %s"
         if not desk.database.execute(known, side.group.session_id):
             side.meet(desk.side())
-            desk.hear(side.give_room_key(desk.side(), owner.room_id))
-        event = side.write(event_id, body, owner.room_id, **more)
+            desk.hear(side.give_room_key(desk.side(), room_id))
+        event = side.write(event_id, body, room_id, **more)
         opened = self._opened(owner, event)
-        if opened.standing is DeviceStanding.LATE and owner.shown is not None:
-            owner.tried.add(owner.shown.master_key)
+        if opened.standing is DeviceStanding.LATE and owner.seen is not None:
+            owner.tried.add(owner.seen.master_key)
         inbound = Inbound(
             bot=desk.bot,
-            room_id=owner.room_id,
+            room_id=room_id,
             event_id=event_id,
             sender=owner.user,
             event_type=opened.event_type,
@@ -270,7 +300,7 @@ class Hostile:
             at_ms=desk.now_ms,
         )
         if opened.standing is not DeviceStanding.VERIFIED:
-            claim = Claim(owner.room_id, desk.bot, 1, is_joined=True, looked_at_ms=1)
+            claim = Claim(room_id, desk.bot, 1, is_joined=True, looked_at_ms=1)
             kind = "m.room.encrypted"
             item = Item(1, event_id, owner.user, kind, event, State.NEW, None, desk.now_ms, 0)
             if self._sql(lambda txn: self._doubts.heard(txn, claim, item, inbound, desk.now_ms)):
@@ -291,8 +321,9 @@ class Hostile:
         """Seal and send all that may leave; what left, with who can read it."""
         found: list[Said] = []
         for owner in self.owners.values():
-            while (left := self._turn(owner)) is not None:
-                found += left
+            for room_id in owner.rooms:
+                while (left := self._turn(owner, room_id)) is not None:
+                    found += left
         self.said += found
         return found
 
@@ -307,8 +338,8 @@ class Hostile:
         """What was said to somebody and has not left."""
         rows = self.desk.database.execute(
             "SELECT event_type, relation, content FROM runtime.outbox"
-            " WHERE room_id = %s AND state < 2 ORDER BY seq",
-            owner.room_id,
+            " WHERE room_id = ANY(%s) AND state < 2 ORDER BY seq",
+            owner.rooms,
         )
         return [
             f"{kind} {relation} {self._open(content)}"[:300] for kind, relation, content in rows
@@ -318,9 +349,9 @@ class Hostile:
         sealed = content.get("sealed")
         return content if sealed is None else self._vault.open_text(sealed)
 
-    def _turn(self, owner: Owner) -> list[Said] | None:
+    def _turn(self, owner: Owner, room_id: RoomId) -> list[Said] | None:
         """What left in one turn; None once nothing may leave any more."""
-        desk, room_id = self.desk, owner.room_id
+        desk = self.desk
         desk.prepare(room_id)
         place = Place(desk.bot, room_id, desk.sealer, cast("Any", self))
         turn = self._sql(
@@ -330,10 +361,21 @@ class Hostile:
         self.server.delivered()
         ready = [one for one in turn.ready if one.row.content is not None]
         found = [
-            Said(owner.user, dict(one.row.content or {}), self._readers(one), owner.is_in_doubt)
+            Said(
+                owner.user,
+                room_id,
+                one.row.effect_id,
+                dict(one.row.content or {}),
+                self._readers(one),
+                owner.is_in_doubt,
+            )
             for one in ready
+            if one.row.is_sealable
         ]
         for one in turn.ready:
+            if one.row.state_key is not None and one.row.event_type == MEMBER:
+                membership = (one.row.content or {})["membership"]
+                self.moved(room_id, UserId(one.row.state_key), membership)
             desk.database.execute(
                 "UPDATE runtime.outbox SET state = 2, event_id = '$' || effect_id"
                 " WHERE room_id = %s AND effect_id = %s",

@@ -138,6 +138,9 @@ def _judge(txn: Cursor, parts: Parts, inbound: Inbound, code: Code, typed: str) 
     standing = inbound.standing
     if standing is DeviceStanding.VERIFIED and not store.is_pinned(txn, person):
         standing = DeviceStanding.IDENTITY_CHANGED
+    devices = store.sender_devices(txn, inbound.bot, inbound.room_id, inbound.event_id)
+    if len(devices) > 1:
+        standing = DeviceStanding.UNKNOWN
     verdict = judge_code(
         expected=code_of(parts.key, code.nonce),
         typed=typed,
@@ -151,13 +154,15 @@ def _judge(txn: Cursor, parts: Parts, inbound: Inbound, code: Code, typed: str) 
         if code.tries + 1 == TRIES_MAX:
             store.log(txn, person, Event.REFUSED, now_ms, kind="payment", why="codes")
     elif verdict is CodeVerdict.GOOD:
-        _approve(txn, parts, inbound, code, shown.amount)
+        _approve(txn, parts, inbound, code, (shown.amount, next(iter(devices), None)))
     return verdict
 
 
-def _approve(txn: Cursor, parts: Parts, inbound: Inbound, code: Code, amount: ShownMoney) -> None:
-    person, now_ms = code.person, inbound.at_ms
-    device = store.sender_device(txn, inbound.bot, inbound.room_id, inbound.event_id)
+def _approve(
+    txn: Cursor, parts: Parts, inbound: Inbound, code: Code, of: tuple[ShownMoney, str | None]
+) -> None:
+    """Keep the evidence; ``of``: how much, and by which device, if that is known."""
+    (amount, device), person, now_ms = of, code.person, inbound.at_ms
     evidence = Evidence(
         nonce=code.nonce,
         person=person,

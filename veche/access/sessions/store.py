@@ -24,14 +24,18 @@ _SESSION: Final = (
     "SELECT s.session_id, s.person, s.level, p.language, s.browser, s.system, s.begun_at_ms,"
     " s.used_at_ms, s.ends_at_ms,"
     # News of the person's keys that were not asked for yet.
-    " CASE WHEN s.master_key IS NOT NULL AND k.queried_seq < k.outdated_seq"
+    " CASE WHEN s.level > 1 AND k.queried_seq < k.outdated_seq"
     "  THEN k.outdated_seq END"
     " FROM runtime.session AS s"
     " LEFT JOIN runtime.person AS p ON p.user_id = s.person"
     " LEFT JOIN crypto.person AS k ON k.user_id = s.person"
 )
-# One that began under an identity is over once the person has another, or none.
-_SAME_IDENTITY: Final = "(s.master_key IS NULL OR s.master_key = k.master_key)"
+# One that began under an identity is over once the person has another, or none; one that began
+# without rests while what is there now is in doubt. The lowest level (1) does not depend on it.
+_SAME_IDENTITY: Final = (
+    "(s.level = 1 OR s.master_key = k.master_key"
+    " OR (s.master_key IS NULL AND k.master_key IS NOT DISTINCT FROM k.master_pinned))"
+)
 
 
 # Attempts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veche.bots import why_ignored
+from veche.bots import unconfirmed, why_ignored
 from veche.chat import prompts
 from veche.chat.attention import is_edit
 from veche.messaging import outbox
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def counts(scene: Conversation, inbound: Inbound, ground: Ground) -> bool:
     """Whether something that was said counts; if not, and it helps, the sender is told why.
 
-    Staff mend their talk as everybody does: only persons are told that an edit changes nothing.
+    Staff mend their talk as everybody does: only persons are told that an edit changes nothing. Of
+    a person no device counts that reads nothing of ours; by which the staff acts, the desk knows.
 
     Args:
         scene: The transaction.
@@ -30,6 +31,8 @@ def counts(scene: Conversation, inbound: Inbound, ground: Ground) -> bool:
         ground: Why the office may answer.
     """
     why = why_ignored(scene, inbound)
+    if why is None and ground.person is not None:
+        why = unconfirmed(scene, inbound)
     if why is not None and not (ground.person is None and is_edit(inbound)):
         scene.say(inbound.room_id, why, ground, thread=place_of(scene, inbound))
     return why is None

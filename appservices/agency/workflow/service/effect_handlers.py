@@ -13,6 +13,7 @@ import attrs
 
 from appservices.agency.cases import store
 from appservices.agency.cases.core import effects as fx
+from appservices.agency.cases.core.states import State
 from appservices.agency.deliveries.service import follow
 from appservices.agency.desk import service as desk_effects
 from appservices.agency.documents import service as documents
@@ -37,6 +38,10 @@ WORK_IS_DONE: Final = "The work in this room is done."
 """Why a clerk is shown out of the room of a case; for the log of acts."""
 
 
+_NOT_HANDED_IN: Final = frozenset({State.DRAFT, State.WITHDRAWN, State.EXPIRED})
+"""Where a case stands that was never handed in, as long as it has neither a room nor a card."""
+
+
 def carry_out(locked: LockedCase, effects: Sequence[fx.Effect]) -> None:
     """All effects, in their order."""
     for effect in effects:
@@ -57,6 +62,9 @@ def _ask_person(locked: LockedCase, effect: fx.AskPerson) -> None:
 def _update_card(locked: LockedCase, effect: fx.UpdateCard) -> None:
     if locked.file.is_awaited:
         return  # it is sent once they have joined, see ``reach``
+    file = locked.file
+    if file.card_effect is None and file.room_id is None and file.case.state in _NOT_HANDED_IN:
+        return  # in a chat the question says enough, and each event keeps others waiting
     content = message.text(_with_page(locked, effect.doc), payload={CASE_KEY: effect.card})
     room_id, say = locked.file.person_room, locked.scene.sender.say
     if locked.file.card_effect is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from appservices.agency.language.core.language import read_service
 from appservices.agency.questions.service import QUESTIONS_MAX
 from appservices.agency.workflow.service.steps import OPEN_CASES_MAX
 from tests.integration.appservices.agency.town import (
@@ -23,18 +24,22 @@ from tests.integration.appservices.agency.town import (
 from tests.support.hostile_events import hostile_contents
 from veche.bots import CHATS_MAX, Chat, Chats
 from veche.protocol.ids import RoomId, UserId
-from veche.protocol.inbound import Trust
+from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto.store import people as key_store
 from veche.runtime.database import Cursor
 from veche.runtime.matrix.client import MatrixError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.appservices.agency.town import Town
     from veche.protocol.inbound import Inbound
 
 TRIES: Final = 40
 STATEMENTS_MAX: Final = 26
 """Of the transaction that hears an answer, asks the next question and keeps the case."""
+EVENTS_MAX: Final = 2
+"""That an answer costs, after the first two questions of a chat."""
 SECOND_CHAT = RoomId("!second:veche.test")
 
 
@@ -53,6 +58,25 @@ def test_the_greeting_and_the_first_question_are_one_message(town: Town) -> None
     assert len(said) == 1
     assert "I am its bot, a program" in said[0].content["body"]
     assert "Which language do you prefer?" in said[0].content["body"]
+
+
+@pytest.mark.parametrize(
+    "standing", [DeviceStanding.UNKNOWN, DeviceStanding.UNSIGNED, DeviceStanding.LATE]
+)
+def test_a_device_that_reads_nothing_of_ours_answers_nothing(
+    town: Town, standing: DeviceStanding
+) -> None:
+    town.submitted()
+    town.press(town.question("claim"), CAROL, "claim")
+    town.ask_person("Whose certificate is it?")
+    room_id, before = town.case().room, town.sql("SELECT kept::text FROM agency.case_file")
+
+    for words in ("It is mine", "withdraw", "human"):
+        said = town.write(room_id, ALICE, words, standing=standing)
+        assert len(said) == 1
+
+    assert town.sql("SELECT kept::text FROM agency.case_file") == before
+    assert "withdraw" not in town.open_topics()
 
 
 @pytest.mark.parametrize(
@@ -704,3 +728,44 @@ def test_no_event_whatever_fails(town: Town, where: str) -> None:
     for kind, content in hostile_contents(prompt.event_id, prompt.prompt["id"], chance, TRIES):
         town.hear(room_id, sender, content, kind=kind)
         town.hear(room_id, sender, content, kind=kind, trust=Trust.ANY)
+
+
+FIELDS: Final[dict[str, dict[str, str]]] = {
+    "birth-certificate-copy": {
+        "person_name": "Anna Weber",
+        "date": "12 March 2020",
+        "choice": "Travel",
+        "photo": "skip",
+    },
+    "change-of-address": {
+        "person_name": "Anna Weber",
+        "address": "Sternweg 5, 12345 Lindenau",
+        "date": "1 March 2025",
+        "integer": "2",
+    },
+    "garden-plot-lease": {"person_name": "Anna Weber", "integer": "12"},
+    "land-register-extract": {"text": "12/3", "choice": "It is mine"},
+}
+"""An answer to each kind of question that the demo's services ask, in their order."""
+
+
+@pytest.mark.parametrize("service", FIELDS)
+def test_an_answer_costs_two_events_at_most(town: Town, tmp_path: Path, service: str) -> None:
+    """The edit that closes a question, and the next question; no numbers below it."""
+    key = tmp_path / "key"
+    key.write_text("secret\n")
+    key.chmod(0o600)
+    town.host.have_pages()
+    paid = {"url": "http://127.0.0.1:1", "key_path": str(key)}
+    path = EXAMPLE.with_name(f"{service}.yaml")
+    town.opened(services=[path], payments=paid, seal=paid)
+    town.greeted()
+    definition = read_service(path.read_text())
+    assert [one.kind.value for one in definition.fields] == list(FIELDS[service])
+
+    costs = [len(town.write(CHAT, ALICE, words)) for words in ("1", "Start")]
+    costs += [len(town.write(CHAT, ALICE, words)) for words in FIELDS[service].values()]
+    costs += [len(town.write(CHAT, ALICE, "help")), len(town.write(CHAT, ALICE, "status"))]
+
+    assert max(costs) <= EVENTS_MAX, costs
+    assert min(costs) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from tests.integration.appservices.agency.town import (
     CAROL,
     CHAT,
     DAVE,
+    EXAMPLE,
     HENRIETTE,
     IRIS,
     STAFF,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from veche.contracts.signing.session_api import SessionBody, SessionState
 
 STRANGER = UserId("@stranger:veche.test")
+ADDRESS = EXAMPLE.with_name("change-of-address.yaml")
 
 
 def thread(town: Town) -> str:
@@ -72,6 +75,20 @@ def test_a_second_start_makes_and_says_nothing(town: Town) -> None:
     town.opened()
 
     assert (len(town.said), len(town.host.client.calls)) == before
+
+
+def test_a_restart_with_work_on_the_desk_warns_of_nothing(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.host.have_pages()
+    town.opened(services=[EXAMPLE, ADDRESS])
+    town.claimed()
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        town.opened(services=[EXAMPLE, ADDRESS])
+        town.write(town.case().room, ALICE, "status")
+
+    assert caplog.records == []
 
 
 def test_whoever_joined_the_staff_is_invited_at_the_next_start(town: Town) -> None:

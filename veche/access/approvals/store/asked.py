@@ -403,8 +403,11 @@ def approved_by_event(txn: Cursor, event_id: EventId) -> tuple[str, str, str] | 
     return tuple(row) if row else None
 
 
-def sender_device(txn: Cursor, bot: UserId, room_id: RoomId, event_id: EventId) -> str | None:
-    """Curve25519 key of the device that sent an encrypted event of the inbox, if that is known."""
+def sender_devices(txn: Cursor, bot: UserId, room_id: RoomId, event_id: EventId) -> list[str]:
+    """Curve25519 keys of the devices that claim the session of an encrypted event of the inbox.
+
+    Of two that both do, nobody knows which one wrote; none: it is not known any more.
+    """
     txn.execute(
         "SELECT DISTINCT k.sender_curve25519 FROM runtime.inbox AS i"
         " JOIN crypto.device AS d ON d.user_id = i.bot"
@@ -413,9 +416,7 @@ def sender_device(txn: Cursor, bot: UserId, room_id: RoomId, event_id: EventId) 
         " WHERE i.room_id = %s AND i.event_id = %s AND i.bot = %s",
         (room_id, event_id, bot),
     )
-    rows = txn.fetchall()
-    # Two devices that both claim the session: nobody knows which one wrote.
-    return str(rows[0][0]) if len(rows) == 1 else None
+    return [key for (key,) in txn.fetchall()]
 
 
 def is_pinned(txn: Cursor, person: UserId) -> bool:

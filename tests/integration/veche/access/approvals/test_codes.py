@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
 from tests.integration.veche.access.approvals.till import HOUR_MS, RULES, ApprovalCase
-from tests.integration.veche.access.sessions.chat import ALICE, BOB
+from tests.integration.veche.access.sessions.chat import ALICE, BOB, BOT
 from tests.support.keys import BrowserKey, approval_of, signature_shown
 from tests.support.said import columns_with
 from veche.access.approvals import CodeLimit, LimitView, Verdict, limits, said, store
@@ -170,6 +170,41 @@ class CodeTest(CodeCase):
         await self.know(master="another", PHONE=True)
         assert refusal(await self.reply(bill.code, bill)) is RefusalReason.TRUST_TOO_LOW
         assert self.evidence() == []
+
+    async def test_of_two_devices_that_claim_one_session_neither_pays(self) -> None:
+        await self.allow()
+        both, one = await self.bill(1_250), await self.bill(1_250)
+        self.claim("$both", both.room_id, "PHONE", "GHOST")
+        self.claim("$one", one.room_id, "PHONE", "PHONE")
+
+        heard = await self.reply(both.code, both, event_id="$both")
+        assert refusal(heard) is RefusalReason.TRUST_TOO_LOW
+        assert self.evidence() == []
+        await self.reply(one.code, one, event_id="$one")
+        evidence = await self.transact(self.approvals.authorised, one.asked.nonce)
+        assert evidence.proof["device"] == "PHONE"
+
+    def claim(self, event_id: str, room_id: str, *devices: str) -> None:
+        """An event arrived, whose session each of these gave to a device of the bot's."""
+        self.sql(
+            "INSERT INTO runtime.inbox (room_id, event_id, bot, sender, event_type, source, state,"
+            " event, received_at_ms) VALUES (%s, %s, %s, %s, 'm.room.encrypted', 1, 2, %s, 1)",
+            *(room_id, event_id, BOT, ALICE),
+            json.dumps({"content": {"session_id": event_id}}),
+        )
+        self.sql(
+            "INSERT INTO crypto.identity VALUES (%s, 'key', '', 'operator', 1)"
+            " ON CONFLICT DO NOTHING",
+            BOT,
+        )
+        for n, device in enumerate(devices):
+            self.sql(
+                "WITH d AS (INSERT INTO crypto.device (user_id, device_id, account, pickled_under,"
+                " retired_at_ms) VALUES (%s, %s, '', '', 1) RETURNING device_no)"
+                " INSERT INTO crypto.room_key_in"
+                " SELECT device_no, %s, %s, '', %s, %s, 'ed', 0, 0 FROM d",
+                *(BOT, f"{event_id} {n}", room_id, event_id, ALICE, device),
+            )
 
     async def test_nobody_else_pays_with_it(self) -> None:
         await self.allow()

@@ -12,6 +12,7 @@ from tests.integration.veche.access.sessions.chat import ALICE, BOB, BOT, FIREFO
 from veche.access.sessions import Agent, Level, OpenIdToken, SignInRefusedError, core, store
 from veche.protocol.errors import NotFoundError, SignInError, UnavailableError
 from veche.runtime.crypto.store import people as key_store
+from veche.runtime.crypto.tracking import renew_identity
 from veche.runtime.tasks import Tasks
 from veche.server.housekeeping import Housekeeping
 
@@ -69,6 +70,23 @@ class LifeTest(SessionCase):
         self.wait(signed_in.session.ends_at_ms - self.now_ms - 1)
         assert not await self.is_over(signed_in)
         self.wait(1)
+        assert await self.is_over(signed_in)
+
+    async def test_one_that_began_without_rests_while_what_is_there_now_is_in_doubt(self) -> None:
+        await self.know(master=None, PHONE=False)
+        said = await self.page(await self.chat())
+        await self.seal(said)
+        signed_in = await self.sessions.redeem_link(said.secret)
+        assert signed_in.session.level is Level.ROOM
+
+        await self.know(master="late", GHOST=True)
+        assert await self.is_over(signed_in)
+        await self.know(master=None, PHONE=False)
+        assert not await self.is_over(signed_in)
+        await self.know(master="late", PHONE=True)
+        await self.transact(renew_identity, ALICE, "late", self.now_ms)
+        assert not await self.is_over(signed_in)
+        await self.know(master=None, PHONE=False)
         assert await self.is_over(signed_in)
 
     async def test_what_is_no_token_is_nobodys(self) -> None:

@@ -1,6 +1,8 @@
 """Every text of payments, in each language, by the rules of every message."""
 
 import itertools
+import re
+from pathlib import Path
 
 import attrs
 
@@ -41,6 +43,10 @@ from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 from veche.protocol.texts.localizer import Localizer
 
 NOW_MS = 1_764_000_000_000
+LOCALE = Path(paying.__file__).parents[2] / "locale"
+FIRST_PAYMENT = re.compile(
+    r"\bfirst payment|\berste[nr]? zahlung|\bперв\w+ плат|\bперш\w+ плат", re.IGNORECASE
+)
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")
 ALICE, BOB = Party("@alice:veche.test", "Alice"), Party("@bob:veche.test", "Bob <b>")
 
@@ -264,3 +270,12 @@ def test_top_ups_stand_among_the_payments_by_their_time_and_no_more_than_fit() -
     shown = [line for line in lines if "Top-up" in line]
     assert len(shown) == account.HISTORY_MAX
     assert "1.14 EUR" in shown[0]
+
+
+@each_row("language", LANGUAGES)
+def test_no_text_calls_a_payment_the_first_one(language: str) -> None:
+    """Somebody is new to a payer until enough went to them: it may be the second, or the tenth."""
+    said = (LOCALE / f"{language}.po").read_text()
+    waits = paying.wait_words(Reason.FIRST_PAYEE, localizer(language))
+
+    assert FIRST_PAYMENT.findall(said + waits) == []
