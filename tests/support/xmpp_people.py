@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 WAIT_S: Final = 30
+_END_S: Final = 0.1
 _PLUGINS: Final = ("xep_0030", "xep_0054", "xep_0172", "xep_0184", "xep_0199", "xep_0359")
 
 
@@ -114,6 +115,7 @@ class XmppPerson:
 
             async def end() -> None:
                 await client.disconnect(wait=1)
+                await asyncio.sleep(_END_S)  # its tasks end
 
             _run(end())
 

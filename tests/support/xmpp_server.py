@@ -23,6 +23,8 @@ VECHE: Final = "office.xmpp.test"
 OTHERS: Final = "others.xmpp.test"
 PASSWORD: Final = "of a test"  # noqa: S105
 SECRET: Final = "of-the-component"  # noqa: S105
+STANZA_BYTES_MAX: Final = 4 << 20
+"""Much more than Prosody lets pass by itself, so that a bomb comes to the bridge."""
 _CONFIGURATION: Final = """\
 daemonize = false
 run_as_root = true
@@ -43,6 +45,7 @@ modules_enabled = {{ "roster", "saslauth", "disco", "ping", "carbons", "offline"
 modules_disabled = {{ "s2s", "tls" }}
 authentication = "internal_hashed"
 limits = {{ }}
+c2s_stanza_size_limit = {stanza_bytes_max}
 log = {{ info = "*stdout" }}
 VirtualHost "{people}"
 Component "{veche}"
@@ -83,6 +86,7 @@ class XmppServer:
                 veche=VECHE,
                 others=OTHERS,
                 secret=SECRET,
+                stanza_bytes_max=STANZA_BYTES_MAX,
             )
         )
         control = (program("prosodyctl"), "--config", str(path), "register")
@@ -100,6 +104,12 @@ class XmppServer:
     def stop(self) -> None:
         """End it."""
         self.child.stop()
+
+    def remove(self, name: str) -> None:
+        """Take an account away."""
+        path = str(self.folder / "prosody.cfg.lua")
+        command = (program("prosodyctl"), "--config", path, "deluser", f"{name}@{PEOPLE}")
+        subprocess.run(command, check=True, capture_output=True)
 
     def _answers(self) -> bool:
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ADDRESS: Final = f"office@{VECHE}"
 NAME: Final = "Town Hall"
-PEOPLE: Final = ("ann", "bob", "eve", "mallory")
+PEOPLE: Final = ("ann", "bob", "eve", "gone", "mallory", "quiet")
 
 
 @attrs.define
@@ -34,11 +34,12 @@ class XmppTown(Town):
 
     def start(self) -> None:
         """Start the bridge, and wait until the server knows it."""
-        since = self._connections()
+        since = self.connections()
         super().start()
-        wait_until(lambda: self._connections() > since, WAIT_S, "the bridge does not connect")
+        wait_until(lambda: self.connections() > since, WAIT_S, "the bridge does not connect")
 
-    def _connections(self) -> int:
+    def connections(self) -> int:
+        """How often the bridge has connected."""
         log = self.bridge.log_path
         return log.read_text().count(f"{VECHE} is connected") if log.exists() else 0
 
@@ -49,16 +50,25 @@ class Citizen:
 
     Attributes:
         person: With their account.
+        sent: Ids of their messages, and how many they had got before.
     """
 
     person: XmppPerson
+    sent: dict[str, int] = attrs.field(factory=dict)
 
     def write(self, text: str, to: Received | None = None) -> Received:
         """Write to the office; what they had got last before it."""
         del to  # the newest question is answered
         before = self.person.messages()
-        self.person.send(text, ADDRESS)
+        self.send(text)
         return before[-1] if before else Received("", "", "")
+
+    def send(self, text: str, id_: str = "") -> str:
+        """Send a message, or the same again; its id."""
+        before = len(self.person.messages())
+        made = self.person.send(text, ADDRESS, id_)
+        self.sent.setdefault(made, before)
+        return made
 
     def expect(self, words: str, after: Received) -> Received:
         """The message that has these words and came after another one."""
@@ -77,6 +87,11 @@ class Citizen:
             raise TimeoutError(f"{e}; there are\n{whole}") from None
         return found[0]
 
+    def answers_to(self, id_: str, words: str) -> int:
+        """How many messages with these words came after a message of theirs was sent."""
+        before = self.sent[id_]
+        return sum(words in one.words for one in self.person.messages()[before:])
+
     def ask(self, text: str, to: Received | None, words: str) -> Received:
         """Write something; the answer that has these words."""
         return self.expect(words, self.write(text, to))
@@ -84,6 +99,17 @@ class Citizen:
     def words(self, one: Received) -> str:
         """The text of a message."""
         return one.words
+
+
+@contextmanager
+def citizen(town: XmppTown, name: str, **settings: bool) -> Iterator[Citizen]:
+    """Somebody who is there, with their program."""
+    person = XmppPerson(name, town.server.port, **settings)
+    person.connect()
+    try:
+        yield Citizen(person)
+    finally:
+        person.stop()
 
 
 @contextmanager
