@@ -58,7 +58,6 @@ class _Client(slixmpp.ClientXMPP):  # type: ignore[misc]  # it has no types
         self.add_event_handler("session_start", self._begin)
         self.add_event_handler("receipt_received", lambda m: person.receipts.append(m["receipt"]))
         self.add_event_handler("presence_available", person.note_presence)
-        self.add_event_handler("presence_subscribed", person.note_presence)
         everything = MatchXPath("{jabber:client}message")
         self.register_handler(Callback("all", everything, person.note))
 
@@ -78,7 +77,7 @@ class XmppPerson:
         acknowledges: Whether it says that it has got a message.
         received: What they have got, the oldest first; errors too.
         receipts: Ids of their messages that were acknowledged.
-        presences: (Type, sender, name) of what they were told of others.
+        presences: (Sender, name) of those who say that they are there.
     """
 
     name: str
@@ -87,7 +86,7 @@ class XmppPerson:
     acknowledges: bool = True
     received: list[Received] = attrs.field(factory=list)
     receipts: list[str] = attrs.field(factory=list)
-    presences: list[tuple[str, str, str]] = attrs.field(factory=list)
+    presences: list[tuple[str, str]] = attrs.field(factory=list)
     ready: threading.Event = attrs.field(factory=threading.Event)
     _client: Any = None
 
@@ -153,15 +152,16 @@ class XmppPerson:
         sender, error = one["from"].bare, ""
         words = str(one["body"])
         if one["type"] == "error":
-            error = f"{one['error']['type']} {one['error']['condition']}"
+            conditions = [child.tag.rpartition("}")[2] for child in one["error"].xml]
+            error = f"{one['error']['type']} {conditions[0]}"
             words = str(one["error"]["text"])
         if words or error:
             found = Received(str(one["id"]), sender, words, error, str(one["nick"]["nick"]))
             self.received.append(found)
 
     def note_presence(self, one: Any) -> None:
-        """Remember what somebody says of themselves: for the client."""
-        self.presences.append((str(one["type"]), one["from"].bare, str(one["nick"]["nick"])))
+        """Remember who is there: for the client."""
+        self.presences.append((one["from"].bare, str(one["nick"]["nick"])))
 
     def messages(self) -> list[Received]:
         """What they have got but errors; what came twice counts once, as programs show it."""

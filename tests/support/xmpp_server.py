@@ -107,9 +107,7 @@ class XmppServer:
 
     def remove(self, name: str) -> None:
         """Take an account away."""
-        path = str(self.folder / "prosody.cfg.lua")
-        command = (program("prosodyctl"), "--config", path, "deluser", f"{name}@{PEOPLE}")
-        subprocess.run(command, check=True, capture_output=True)
+        (self.folder / "data" / "xmpp%2etest" / "accounts" / f"{name}.dat").unlink()
 
     def _answers(self) -> bool:
         try:

@@ -61,11 +61,13 @@ def eve(town: XmppTown) -> Iterator[Citizen]:
 
 
 def settle(town: XmppTown, somebody: Citizen) -> None:
-    """Wait until all that came before has been dealt with."""
-    id_ = somebody.send("menu")
-    wait_until(lambda: somebody.answers_to(id_, MENU) > 0, 30, "no menu")
+    """Wait until all that came before has been dealt with: each ``menu`` was answered once."""
+    somebody.send("menu")
+    due = 1 + somebody.due("menu")  # one came with the language
+    wait_until(lambda: somebody.count(MENU) >= due, 60, "an answer is missing")
     open_rows = "SELECT count(*) FROM bridges.remote_outbox WHERE sealed IS NOT NULL"
     wait_until(lambda: town.query(open_rows) == [(0,)], 30, "something is not sent")
+    assert somebody.count(MENU) == due
 
 
 def test_somebody_with_xmpp_alone_gets_a_service_with_a_fee(town: XmppTown, ann: Citizen) -> None:
@@ -94,9 +96,7 @@ def test_nothing_is_lost_or_doubled_by_a_kill_between_a_message_and_its_answer(
     if not eve.person.has_receipt(id_, 1):
         eve.send("menu", id_)
     assert eve.person.has_receipt(id_)
-    wait_until(lambda: eve.answers_to(id_, MENU) > 0, 60, "no answer")
     settle(town, eve)
-    assert eve.answers_to(id_, MENU) == 2
 
 
 def test_a_bridge_that_is_told_to_end_keeps_what_has_come(town: XmppTown, eve: Citizen) -> None:
@@ -107,9 +107,7 @@ def test_a_bridge_that_is_told_to_end_keeps_what_has_come(town: XmppTown, eve: C
     if not eve.person.has_receipt(id_, 1):
         assert eve.person.error_to(id_).error.startswith("wait ")
         eve.send("menu", id_)
-    wait_until(lambda: eve.answers_to(id_, MENU) > 0, 60, "no answer")
     settle(town, eve)
-    assert eve.answers_to(id_, MENU) == 2
 
 
 def test_who_writes_while_the_bridge_is_down_is_told_and_can_send_it_again(
@@ -126,14 +124,13 @@ def test_who_writes_while_the_bridge_is_down_is_told_and_can_send_it_again(
 
     assert (told.error, told.words) == ("wait remote-server-timeout", "Component unavailable")
     settle(town, bob)
-    assert bob.answers_to(id_, MENU) == 2
     assert town.counted("veche_bridge_in_total", end="double") == doubles + 2
 
 
 def test_an_answer_waits_for_a_server_that_is_away(town: XmppTown, bob: Citizen) -> None:
     settle(town, bob)
     [(before,)] = town.query(TAKEN)
-    id_ = bob.send("menu")
+    bob.send("menu")
     wait_until(lambda: town.query(TAKEN) != [(before,)], 30, "the message does not come in")
     town.server.stop()
     waits = "SELECT attempts FROM bridges.remote_outbox WHERE sealed IS NOT NULL AND reason <> ''"
@@ -142,9 +139,9 @@ def test_an_answer_waits_for_a_server_that_is_away(town: XmppTown, bob: Citizen)
     town.server.start()
     bob.person.connect()
 
-    wait_until(lambda: bob.answers_to(id_, MENU) == 1, 60, "no answer")
     settle(town, bob)
-    assert bob.answers_to(id_, MENU) == 2
+    [(after,)] = town.query("SELECT max(attempts) FROM bridges.remote_outbox")
+    assert after == 1, "time without a server counts as no attempt"
 
 
 def test_nobody_writes_in_the_name_of_another(
@@ -181,9 +178,8 @@ def test_nobody_writes_in_the_name_of_another(
         f"<body>{'&#10;' * 500_000}</body>",
         f"<body>{'a' * 3_000_000}</body>",
         f"<body>{'a' * (TEXT_CHARACTERS_MAX + 1)}</body>",
-        "<x " + " ".join(f"a{n}='b'" for n in range(50_000)) + "/>",
     ],
-    ids=["elements", "depth", "lines", "text", "just_too_long", "attributes"],
+    ids=["elements", "depth", "lines", "text", "just_too_long"],
 )
 def test_a_bomb_is_refused_and_hurts_nobody_else(
     town: XmppTown, bob: Citizen, mallory: Citizen, bomb: str
@@ -259,14 +255,7 @@ def test_programs_show_the_name_of_the_office(bob: Citizen) -> None:
     assert "urn:xmpp:receipts" in info["features"]
     assert items == {(address, None, NAME)}
     assert card["FN"] == NAME
-    wait_until(
-        lambda: (
-            {kind for kind, sender, _ in bob.person.presences if sender == address}
-            >= {"subscribed", "available"}
-        ),
-        30,
-        "it is not there",
-    )
+    wait_until(lambda: (address, NAME) in bob.person.presences, 30, "it is not there")
     assert bob.person.query("xep_0199", "ping", jid=VECHE) < 10
 
 
@@ -291,6 +280,7 @@ def test_only_the_recipient_says_that_a_message_arrived(town: XmppTown, mallory:
 def test_an_account_that_is_gone_is_known_by_the_bounce(town: XmppTown) -> None:
     with citizen(town, "gone") as gone:
         gone.send("Hello")
-        town.server.remove("gone")
-        failed = "SELECT reason FROM bridges.remote_outbox WHERE state = 'failed'"
-        wait_until(lambda: town.query(failed) == [("service-unavailable",)], 60, "no bounce")
+        wait_until(lambda: len(gone.person.receipts) == 1, 30, "it is not taken")
+    town.server.remove("gone")  # the greeting takes longer: its room is made first
+    failed = "SELECT reason FROM bridges.remote_outbox WHERE state = 'failed'"
+    wait_until(lambda: town.query(failed) == [("service-unavailable",)], 60, "no bounce")

@@ -50,11 +50,11 @@ class Citizen:
 
     Attributes:
         person: With their account.
-        sent: Ids of their messages, and how many they had got before.
+        sent: What they have sent, by its id.
     """
 
     person: XmppPerson
-    sent: dict[str, int] = attrs.field(factory=dict)
+    sent: dict[str, str] = attrs.field(factory=dict)
 
     def write(self, text: str, to: Received | None = None) -> Received:
         """Write to the office; what they had got last before it."""
@@ -65,10 +65,17 @@ class Citizen:
 
     def send(self, text: str, id_: str = "") -> str:
         """Send a message, or the same again; its id."""
-        before = len(self.person.messages())
         made = self.person.send(text, ADDRESS, id_)
-        self.sent.setdefault(made, before)
+        self.sent[made] = text
         return made
+
+    def due(self, text: str) -> int:
+        """How many different messages with this text they have sent."""
+        return list(self.sent.values()).count(text)
+
+    def count(self, words: str) -> int:
+        """How many different messages with these words they have got."""
+        return sum(words in one.words for one in self.person.messages())
 
     def expect(self, words: str, after: Received) -> Received:
         """The message that has these words and came after another one."""
@@ -86,11 +93,6 @@ class Citizen:
             whole = "\n\n".join(one.words for one in self.person.received)
             raise TimeoutError(f"{e}; there are\n{whole}") from None
         return found[0]
-
-    def answers_to(self, id_: str, words: str) -> int:
-        """How many messages with these words came after a message of theirs was sent."""
-        before = self.sent[id_]
-        return sum(words in one.words for one in self.person.messages()[before:])
 
     def ask(self, text: str, to: Received | None, words: str) -> Received:
         """Write something; the answer that has these words."""
