@@ -71,7 +71,6 @@ class Connector:
         self._tasks = Tasks(running_max=WAITING_MAX)
         self._lanes: dict[str, deque[Stanza]] = {}
         self._waiting_count = 0
-        self._is_stopping = False
         self._said: OrderedDict[str, deque[str]] = OrderedDict()
         address = (section.server_address, section.server_port)
         secret = read_secret(section.secret_path)
@@ -82,14 +81,13 @@ class Connector:
         self._link.start()
 
     async def stop(self) -> None:
-        """Take no more, commit what has come, and end the stream."""
-        self._is_stopping = True
+        """End the stream, and commit all that has come."""
+        await self._link.stop()
         for _ in range(int(DRAIN_S_MAX / _DRAIN_LOOK_S)):
             if not self._lanes:
                 break
             await deferLater(self._bridge.reactor, _DRAIN_LOOK_S)
         await self._tasks.stop()
-        await self._link.stop()
 
     async def handle_matrix_message(self, msg: Outgoing) -> Sent:
         """Send a message; a repetition has the same id."""
@@ -124,7 +122,7 @@ class Connector:
             self._report(stanza, effect, "delivered")
         elif stanza.kind in _PERSONAL and (stanza.body or stanza.is_cut):
             why = core.refusal(stanza, self._names)
-            if why is None and (self._is_stopping or self._waiting_count >= WAITING_MAX):
+            if why is None and self._waiting_count >= WAITING_MAX:
                 why = Why.LATER
             if why is not None:
                 self._refuse(stanza, why)

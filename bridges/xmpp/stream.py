@@ -40,6 +40,7 @@ ELEMENT_SIZE: Final = 256
 ANSWER_S_MAX: Final = 15
 """After which a server that says nothing counts as gone; shorter than the lease of a message."""
 IDLE_S: Final = 20
+CLOSE_S_MAX: Final = 2
 RECONNECT_S_MAX: Final = 10
 
 
@@ -164,6 +165,7 @@ class Link:
         self._asked: list[str] = []
         self._ping_id, self._ping_count = "", 0
         self._deadline: Any = None
+        self._closed: Deferred[None] | None = None
         self._service = ClientService(
             TCP4ClientEndpoint(reactor, *address),
             _Streams(self, secret),
@@ -179,12 +181,18 @@ class Link:
         self._idle.start(IDLE_S, now=False)
 
     async def stop(self) -> None:
-        """End the stream; what was not yet known to be sent is uncertain."""
-        if self._idle.running:
-            self._idle.stop()
-            if self._stream is not None:
-                self._stream.sendFooter()
-            await self._service.stopService()
+        """End the stream, and take what the server wrote before it knew of that."""
+        if not self._idle.running:
+            return
+        self._idle.stop()
+        if self._stream is not None:
+            self._closed = Deferred()
+            self._stream.sendFooter()
+            closed, timer = self._closed, self._reactor.callLater(CLOSE_S_MAX, self._closes)
+            await closed
+            if timer.active():
+                timer.cancel()
+        await self._service.stopService()
 
     async def send(self, id_: str, markup: str) -> None:
         """Write a message, and return once the server has dealt with it.
@@ -237,6 +245,7 @@ class Link:
             return
         logger.warning("%s is no longer connected", self.domain)
         self._stream, self._ping_id = None, ""
+        self._closes()
         self._written, self._asked = [], []
         self._at_deadline(None)
         for id_ in list(self._sending):
@@ -273,6 +282,11 @@ class Link:
                 done.callback(None)
         if self._written:
             self._ask()
+
+    def _closes(self) -> None:
+        closed, self._closed = self._closed, None
+        if closed is not None:
+            closed.callback(None)
 
     def _give_up(self) -> None:
         self._deadline = None
