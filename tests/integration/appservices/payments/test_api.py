@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import re
@@ -30,6 +31,7 @@ from veche.acts import Act
 from veche.contracts.payments.invoice_api import InvoiceBody, invoice_form
 from veche.messaging.jobs import Job
 from veche.protocol.acts import ActClass, read_entry
+from veche.protocol.canonical import canonical
 from veche.protocol.ids import EffectId, UserId, derived_ulid
 from veche.runtime.web.public import PageLinks
 
@@ -209,6 +211,17 @@ class ApiTests(BranchTestCase):
         await self.bank.settled()
         assert taken[0] == 200
         assert self.bank.balance(ALICE) == 10_000
+
+    async def test_what_is_kept_under_a_key_belongs_to_its_route(self) -> None:
+        view = await self.invoice(key="one")
+        await self.bank.call("POST", f"/invoices/{view['id']}/withdraw", {"reason": "x"}, key="two")
+        asked = {"path": {"invoice_id": view["id"]}, "body": {"reason": "x"}}
+        digest = hashlib.sha256(canonical(asked, where="body")).digest()
+        route = b"POST /invoices/<invoice_id>/withdraw\n"
+
+        kept = execute(self.bank.dsn, "SELECT sha256 FROM payments.request WHERE key = 'two'")
+
+        assert [bytes(row[0]) for row in kept] == [hashlib.sha256(route + digest).digest()]
 
     async def test_no_document_whatever_is_an_error_of_ours(self) -> None:
         known = await self.invoice()

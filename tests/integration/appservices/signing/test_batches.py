@@ -131,6 +131,19 @@ class TemplateTests(ChatSite):
         assert "piles" not in str(told["problems"])
         assert self.rows("SELECT count(*) FROM signing.batch") == [(0,)]
 
+    async def test_a_key_that_came_for_one_template_is_refused_for_another(self) -> None:
+        shutil.copytree(self.templates / "lease-of-a-flat", self.templates / "lease-of-a-house")
+        body = self.batch(row("flat-5"))
+        first = await self.call("POST", LEASE, body, once="same")
+        assert first[0] == 202, first
+
+        other = LEASE.replace("-flat", "-house")
+        status, refused = await self.call("POST", other, body, once="same")
+
+        assert (status, refused["errcode"]) == (409, "ORG.VECHE.CONFLICT")
+        assert await self.call("POST", LEASE, body, once="same") == first
+        assert (await self.call("POST", other, body, once="another"))[0] == 202
+
     async def send_table(self, table: str, once: str, **query: Any) -> tuple[int, Any]:
         """Have the documents of a table made."""
         told = {"deadline_at_ms": self.host.now_ms() + 7 * DAY_MS, "language": "de", **query}

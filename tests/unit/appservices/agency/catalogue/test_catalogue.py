@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import pytest
 
 from appservices.agency import demo as office_demo
 from appservices.agency.cases.service.conversation import CATALOGUE
 from appservices.agency.catalogue.service import ServiceCatalogue
+from appservices.agency.catalogue.texts.steps import step_words
 from appservices.agency.config import AgencySection
 from appservices.agency.language.core.definition import Step, StepKind
 from appservices.agency.offices.service import open_workplaces
@@ -21,6 +22,10 @@ from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, contex
 from tests.unit.appservices.agency.offices.test_offices import opened
 from veche.protocol.errors import NotFoundError, TooLargeError
 from veche.protocol.texts.catalogue import LANGUAGES
+
+if TYPE_CHECKING:
+    from appservices.agency.language.core.definition import ServiceDefinition
+    from appservices.agency.offices.core.context import Context
 
 ADDRESS: Final = ROOT / "config/services/change-of-address.yaml"
 OFFICE: Final = "lindenau_records"
@@ -101,6 +106,21 @@ def test_every_service_of_the_demo_is_listed_and_told_whole(language: str) -> No
     pages = [whole.read(office.office, one.service, language, NOW_MS) for one in office.services]
     assert {kind for page in pages for kind in page.steps} >= {"form", "review", "pay", "sign"}
     assert all(page.step_list and page.cost and page.time for page in pages)
+
+
+@each_row("kind", ["form", "review", "pay", "sign"])
+def test_a_kind_of_step_that_has_no_words_stops_the_start(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def words(step: Step, definition: ServiceDefinition, context: Context) -> str:
+        if step.kind == kind:
+            raise KeyError(kind)
+        return step_words(step, definition, context)
+
+    monkeypatch.setattr("appservices.agency.catalogue.service.step_words", words)
+
+    with pytest.raises(KeyError):
+        demo_office()
 
 
 def test_a_service_with_a_fee_says_what_it_costs() -> None:
