@@ -44,7 +44,7 @@ class Received:
     nick: str = ""
 
 
-class _Client(slixmpp.ClientXMPP):  # type: ignore[misc]  # it has no types
+class _Client(slixmpp.ClientXMPP):
     def __init__(self, person: XmppPerson) -> None:
         super().__init__(f"{person.name}@{PEOPLE}/{person.device}", PASSWORD)
         for plugin in _PLUGINS:

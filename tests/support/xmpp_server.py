@@ -93,8 +93,8 @@ class XmppServer:
         for name in self.people:
             command = (*control, name, PEOPLE, PASSWORD)
             subprocess.run(command, check=True, capture_output=True)
-        command = (program("prosody"), "--config", str(path), "-F")
-        self.child = Child(command, self.folder, self.folder / "output.log", {})
+        server = (program("prosody"), "--config", str(path), "-F")
+        self.child = Child(server, self.folder, self.folder / "output.log", {})
 
     def start(self) -> None:
         """Start it and wait until it answers."""

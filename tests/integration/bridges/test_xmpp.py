@@ -13,6 +13,7 @@ from bridges.core.model import TEXT_CHARACTERS_MAX
 from tests.integration.bridges.story import get_a_service_with_a_fee
 from tests.integration.bridges.xmpp_town import ADDRESS, NAME, Citizen, XmppTown, citizen, xmpp_town
 from tests.support.processes import wait_until
+from tests.support.xmpp_people import Received
 from tests.support.xmpp_server import OTHERS, SECRET, VECHE
 
 if TYPE_CHECKING:
@@ -148,9 +149,9 @@ def test_an_answer_waits_for_a_server_that_is_away(town: XmppTown, bob: Citizen)
 def test_nobody_writes_in_the_name_of_another(
     town: XmppTown, bob: Citizen, mallory: Citizen
 ) -> None:
-    """Neither another account nor another component of the server can."""
+    """Neither another account nor another component of the server can; both get the blame."""
     settle(town, bob)
-    [(before,)] = town.query(TAKEN)
+    received = len(bob.person.received)
     forged = f"<message from='{bob.person.address}/phone' to='{ADDRESS}' id='f1' type='chat'>"
     mallory.person.send_raw(f"{forged}<body>cancel</body></message>")
     with socket.create_connection(("127.0.0.1", town.server.component_port), 10) as other:
@@ -166,9 +167,9 @@ def test_nobody_writes_in_the_name_of_another(
         other.sendall(f"{forged}<body>cancel</body></message>".encode())
         assert b"invalid-from" in other.recv(4096)
 
+    mallory.expect(LANGUAGE, Received("", "", ""))
     settle(town, bob)
-    [(after,)] = town.query(TAKEN)
-    assert after == before + 1, "only what bob wrote to see it settle"
+    assert len(bob.person.received) == received + 1, "the answer to `menu` of `settle` alone"
 
 
 @pytest.mark.parametrize(

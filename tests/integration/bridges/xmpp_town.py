@@ -104,9 +104,9 @@ class Citizen:
 
 
 @contextmanager
-def citizen(town: XmppTown, name: str, **settings: bool) -> Iterator[Citizen]:
+def citizen(town: XmppTown, name: str, *, acknowledges: bool = True) -> Iterator[Citizen]:
     """Somebody who is there, with their program."""
-    person = XmppPerson(name, town.server.port, **settings)
+    person = XmppPerson(name, town.server.port, acknowledges=acknowledges)
     person.connect()
     try:
         yield Citizen(person)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -58,7 +58,7 @@ def test_what_is_quoted_before_the_words_is_no_part_of_them(body: str, words: st
         ({"inside": frozenset([(core.FILE_LINK, "x")])}, Why.FILE),
     ],
 )
-def test_only_words_for_an_office_are_taken(change: dict[str, object], why: Why | None) -> None:
+def test_only_words_for_an_office_are_taken(change: dict[str, Any], why: Why | None) -> None:
     assert core.refusal(attrs.evolve(ANN, **change), [OFFICE]) is why
 
 
