@@ -18,7 +18,7 @@ from tests.support.processes import wait_until
 from tests.support.xmpp_server import PASSWORD, PEOPLE
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
 WAIT_S: Final = 30
 _END_S: Final = 0.1
@@ -130,6 +130,17 @@ class XmppPerson:
             return str(one["id"])
 
         return str(_run(write()))
+
+    def send_many(self, many: Sequence[str], to: str) -> None:
+        """Send messages that ask for receipts, all at once."""
+
+        async def write() -> None:
+            for words in many:
+                one = self._client.make_message(mto=to, mbody=words, mtype="chat")
+                one["request_receipt"] = True
+                one.send()
+
+        _run(write())
 
     def send_raw(self, markup: str) -> None:
         """Write into the stream, whatever it is."""
