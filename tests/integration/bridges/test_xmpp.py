@@ -167,7 +167,7 @@ def test_nobody_writes_in_the_name_of_another(
         other.sendall(f"{forged}<body>cancel</body></message>".encode())
         assert b"invalid-from" in other.recv(4096)
 
-    mallory.expect(LANGUAGE, Received("", "", ""))
+    mallory.expect("Nothing is being filled in", Received("", "", ""))
     settle(town, bob)
     assert len(bob.person.received) == received + 1, "the answer to `menu` of `settle` alone"
 
