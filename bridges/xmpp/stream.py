@@ -113,7 +113,7 @@ class _Stream(XmlStream):
 
     def onStreamError(self, errelem: Any) -> None:
         """Say why the server ends the stream, such as a wrong secret."""
-        words = [one.name for one in errelem.elements()]
+        words = [one.name for one in errelem.elements() if one.name != "text"]
         logger.warning("the XMPP server ends the stream: %s", ", ".join(words))
         self.transport.loseConnection()
 
