@@ -20,6 +20,8 @@ ATTEMPTS_MAX: Final = 12
 """Attempts after which a failure for now counts as one for good."""
 RETRY_MS_MIN: Final = 1_000
 RETRY_MS_MAX: Final = 600_000
+AWAY_MS: Final = 5_000
+"""After which it is looked whether the other side is there again; that is no attempt."""
 
 
 class State(enum.Enum):
@@ -54,6 +56,8 @@ class Input(enum.Enum):
     NOT_DELIVERED = "not_delivered"
     """A receipt says that it did not arrive."""
     EXPIRED = "expired"
+    AWAY = "away"
+    """The other side is not there, and nothing was sent."""
 
 
 @attrs.frozen
@@ -80,6 +84,7 @@ def _rows() -> dict[tuple[State, Input], Step]:
             (state, i.TEMPORARY): Step(s.QUEUED),
             (state, i.PERMANENT): Step(s.FAILED),
             (state, i.UNCERTAIN): Step(s.UNCERTAIN),
+            (state, i.AWAY): Step(s.QUEUED),
             (state, i.EXPIRED): Step(s.EXPIRED),
         }
     for state in (s.SENDING, s.UNCERTAIN, s.SENT):

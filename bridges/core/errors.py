@@ -19,6 +19,10 @@ class TemporaryError(SendError):
         self.retry_after_ms = retry_after_ms
 
 
+class AwayError(SendError):
+    """Nothing was sent, since the other side is not there: it is kept, however long that takes."""
+
+
 class PermanentError(SendError):
     """It never takes it."""
 

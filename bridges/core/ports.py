@@ -15,10 +15,12 @@ class Bridge(Protocol):
     Attributes:
         reactor: Clock, network and threads.
         server_name: Of the homeserver.
+        language: In which the bridge speaks itself.
     """
 
     reactor: Any
     server_name: str
+    language: str
 
     def seed(self, purpose: str) -> bytes:
         """Derive 32 secret bytes for a purpose of this network; always the same."""
@@ -39,10 +41,12 @@ class NetworkConnector(Protocol):
     Attributes:
         name: What the network is called.
         config: Model of its part of the section ``bridges``.
+        carries_files: Whether it sends files; else people are told how to get them.
     """
 
     name: ClassVar[BridgeName]
     config: ClassVar[type[Section]]
+    carries_files: ClassVar[bool]
 
     def __init__(self, bridge: Bridge, section: Any) -> None:
         """Make it; nothing listens before ``start``.
@@ -61,6 +65,7 @@ class NetworkConnector(Protocol):
         """Send a message; it may have been sent before, and then has the same ``effect_id``.
 
         Raises:
+            AwayError: The other side is not there.
             TemporaryError: Not now.
             PermanentError: Never.
             UncertainError: Nobody knows.

@@ -13,8 +13,8 @@ import attrs
 from twisted.internet.defer import CancelledError
 
 from bridges.core.answer import OpenPrompt
-from bridges.core.delivery import Input, State, retry_delay_ms, step
-from bridges.core.errors import PermanentError, TemporaryError, UncertainError
+from bridges.core.delivery import AWAY_MS, Input, State, retry_delay_ms, step
+from bridges.core.errors import AwayError, PermanentError, TemporaryError, UncertainError
 from bridges.core.ids import bot_id
 from bridges.core.model import Outgoing, PortalKey, RemoteFile, Rendered, RenderedChoice, Sent
 from bridges.core.release import FILE_BYTES_MAX
@@ -98,6 +98,8 @@ class RemoteOutbox(LeaseLoop["OutRow"]):
         try:
             outgoing = await self._with_file(row, await run("bridges.out", self._opened, row))
             sent = await self._connectors[row.id.bridge].handle_matrix_message(outgoing)
+        except AwayError as e:
+            given, reason = Input.AWAY, str(e)
         except TemporaryError as e:
             given, reason, asked_ms = Input.TEMPORARY, str(e), e.retry_after_ms
         except PermanentError as e:
@@ -144,12 +146,16 @@ class RemoteOutbox(LeaseLoop["OutRow"]):
         after = step(state, ended.given, row.attempts).state
         if ended.given is Input.UNCERTAIN and row.attempts >= ATTEMPTS_UNCERTAIN_MAX:
             after = State.FAILED
+        delay_ms = retry_delay_ms(row.attempts, ended.asked_ms)
+        if ended.given is Input.AWAY:
+            delay_ms = AWAY_MS
+            store.forget_attempt(txn, row.id.bridge, row.effect_id)
         store.set_state(
             txn,
             row.id.bridge,
             row.effect_id,
             after,
-            next_at_ms=now_ms + retry_delay_ms(row.attempts, ended.asked_ms),
+            next_at_ms=now_ms + delay_ms,
             remote_id=ended.sent.remote_id if ended.sent else None,
             reason=ended.reason,
         )

@@ -42,11 +42,13 @@ class Network:
         name: Of the network.
         bot: Of the bridge.
         secret: Makes ids that tell nobody an address.
+        carries_files: Whether it sends files.
     """
 
     name: BridgeName
     bot: BotAccount
     secret: bytes = attrs.field(repr=False)
+    carries_files: bool
 
 
 def order(txn: Cursor, id_: PortalId, now_ms: int) -> None:

@@ -16,7 +16,7 @@ from bridges.core.render import is_shown, prompt_in, render
 from bridges.core.speaking import spoken
 from bridges.host import outbox, portals, store
 from bridges.host.store import Portal, PortalId
-from bridges.host.texts import CATALOGUE, NEWS, READABLE
+from bridges.host.texts import CATALOGUE, NEWS, NO_FILES, READABLE
 from veche.chat.sending import Ground, Sender
 from veche.messaging.outbox import Relation
 from veche.protocol.errors import UnavailableError
@@ -193,7 +193,7 @@ class Bridging:
             return
         network = self.networks[portal.id.bridge]
         if level is Level.CONTENT:
-            rendered = render(inbound.content, CATALOGUE)
+            rendered = self._carried(render(inbound.content, CATALOGUE), network)
         else:
             rendered = Rendered(self._text(NEWS, network))
         if not portal.is_told:
@@ -201,6 +201,13 @@ class Bridging:
             rendered = attrs.evolve(rendered, text=text)
             store.set_told(txn, portal.id)
         self._queue(txn, portal, inbound, rendered, now_ms)
+
+    def _carried(self, rendered: Rendered, network: Network) -> Rendered:
+        """What a network takes of a message: without files, words on how to get them."""
+        file = rendered.file
+        if file is None or network.carries_files:
+            return rendered
+        return Rendered(self._text(NO_FILES, network, name=file.name))
 
     def _queue(
         self, txn: Cursor, portal: Portal, inbound: Inbound, rendered: Rendered, now_ms: int
@@ -241,8 +248,9 @@ class Bridging:
             store.close_prompt(txn, portal.id, prompt_id)
         return True
 
-    def _text(self, text: str, network: Network) -> str:
-        return CATALOGUE.text(self.language, text, network=network.name.display_name)
+    def _text(self, text: str, network: Network, **values: str) -> str:
+        shown = network.name.display_name
+        return CATALOGUE.text(self.language, text, network=shown, **values)
 
 
 _REPORTED: Final = {

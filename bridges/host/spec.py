@@ -32,8 +32,8 @@ _INSTALLED: Final = registry.connectors()
 class _Bridge:
     """The host, as the connector of one network sees it; see ``bridges.core.ports``."""
 
-    def __init__(self, bridges: Bridges, host: BotPorts, network: str) -> None:
-        self.reactor = host.reactor
+    def __init__(self, bridges: Bridges, host: BotPorts, network: str, language: str) -> None:
+        self.reactor, self.language = host.reactor, language
         self.server_name = host.server_name
         self._bridges, self._host, self._network = bridges, host, network
 
@@ -62,8 +62,10 @@ class Bridges(Service):
                 bot = BotAccount(
                     bot_id(network, host.server_name), made.name.display_name, section.id
                 )
-                networks[network] = Network(made.name, bot, host.seed(f"bridges.{network}"))
-                self._connectors[network] = made(_Bridge(self, host, network), own)
+                secret = host.seed(f"bridges.{network}")
+                networks[network] = Network(made.name, bot, secret, made.carries_files)
+                bridge = _Bridge(self, host, network, section.language)
+                self._connectors[network] = made(bridge, own)
         vault = Vault(host.seed("bridges"))
         names = (section.language, host.server_name)
         self.bridging = Bridging(networks, host.act_log, vault, *names)

@@ -308,6 +308,15 @@ def set_state(
     )
 
 
+def forget_attempt(txn: Cursor, bridge: str, effect_id: str) -> None:
+    """Count the last attempt of something as none."""
+    txn.execute(
+        "UPDATE bridges.remote_outbox SET attempts = attempts - 1"
+        " WHERE bridge_id = %s AND effect_id = %s",
+        (bridge, effect_id),
+    )
+
+
 # Questions
 
 

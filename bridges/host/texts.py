@@ -15,3 +15,7 @@ NEWS: Final = N_(
     "There is news for you that is not sent by {network}, since others could read it. The office"
     " can tell you how to get it."
 )
+NO_FILES: Final = N_(
+    "The office has a document for you: {name}. It cannot be sent by {network}. Ask the office for"
+    " it on paper or by e-mail."
+)

@@ -33,6 +33,7 @@ class Connector:
 
     name: ClassVar[BridgeName] = BridgeName("mail", "e-mail")
     config: ClassVar[type[Section]] = MailSection
+    carries_files: ClassVar[bool] = True
 
     def __init__(self, bridge: Bridge, section: MailSection) -> None:
         """Make it; nothing listens before ``start``."""

@@ -22,7 +22,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.mail import smtp
 from zope.interface import implementer
 
-from bridges.core.errors import PermanentError, TemporaryError, UncertainError
+from bridges.core.errors import AwayError, PermanentError, TemporaryError, UncertainError
 from bridges.mail.core import MAIL_BYTES_MAX, UnreadableError
 from veche.runtime import metrics
 
@@ -181,7 +181,8 @@ async def send(reactor: Any, relay: tuple[str, int], sender: str, to: str, raw: 
     """Hand one mail to the relay.
 
     Raises:
-        TemporaryError: It was not reached, or said 4xx.
+        AwayError: It was not reached.
+        TemporaryError: It said 4xx.
         PermanentError: It said 5xx.
         UncertainError: The connection broke before its answer.
     """
@@ -202,7 +203,7 @@ async def send(reactor: Any, relay: tuple[str, int], sender: str, to: str, raw: 
     try:
         await done
     except smtp.SMTPConnectError as e:
-        raise TemporaryError("the mail server is not reached") from e
+        raise AwayError("the mail server is not reached") from e
     except smtp.SMTPClientError as e:
         if e.code in _TEMPORARY:
             raise TemporaryError(f"the mail server said {e.code}") from e

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import smtplib
 import socket
 import time
@@ -13,9 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from tests.integration.bridges.town import ADDRESS, Citizen, Town, mail_town, shown
-from tests.stories.bank import BOT, Client, code_in
-from tests.stories.office import Desk
+from tests.integration.bridges.mail_town import ADDRESS, Citizen, MailTown, mail_town, shown
+from tests.integration.bridges.story import get_a_service_with_a_fee
 from tests.support.mail_server import VECHE
 from tests.support.processes import wait_until
 
@@ -49,49 +47,24 @@ class Listener:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailTown]:
     with mail_town(tmp_path_factory.mktemp("bridged")) as one:
         yield one
 
 
-def test_somebody_with_mail_alone_gets_a_service_with_a_fee(town: Town) -> None:
+def test_somebody_with_mail_alone_gets_a_service_with_a_fee(town: MailTown) -> None:
     """Greeting, form by numbers, payment link, decision and result, all in one thread."""
-    desk = Desk(town.house.person("carol"))
-    bob = Client.sign_in(town.house, town.house.person("bob"), BOT)
-    bob.allow_codes(5_000)
     ann = Citizen(town, "ann")
-    greeting = ann.ask("Hello", None, "Which language do you prefer?")
-    menu = ann.ask("1", greeting, "What do you need?")
-    intro = ann.ask("3", menu, "It takes at most")
-    parcel = ann.ask("1", intro, "1 of 2")
-    reason = ann.ask("12/7", parcel, "2 of 2")
-    review = ann.ask("1", reason, "Please check your answers")
-    submit = ann.write("submit", review)
-    told = ann.expect("The number of your case is", submit).get_content()
-    found = re.search(r"\b[0-9A-HJKMNP-TV-Z]{4} ?-?[0-9A-HJKMNP-TV-Z]{4}\b", told)
-    assert found, told
-    number = found[0]
-    fee = ann.expect("can pay it here, also for you:", submit)
+    result = get_a_service_with_a_fee(town.house, ann, "Valid until")
 
-    # Whoever has the link may pay: her husband does.
-    [link] = re.findall(r"https?://\S+/pay#\S+", fee.get_content())
-    bob.say(link)
-    question = bob.expect("Do not pay", "Town of Lindenau")
-    bob.person.reply(bob.room, question.event_id, code_in(question))
-    ann.expect("12.00 EUR are paid", fee)
-
-    thread = desk.claimed(number)
-    thread.choose(thread.expect("What is decided?"), "approve")
-    result = ann.expect("Valid until", fee)
     [extract] = result.iter_attachments()
     assert extract.get_content_type() == "application/pdf"
     assert extract.get_content().startswith(b"%PDF")
-    ann.expect("done. Nothing more is needed.", fee)
     if os.environ.get("SHOW_MAIL"):
         print("\n\n=====\n".join(map(shown, ann.received())))  # noqa: T201
 
 
-def test_what_comes_while_the_bridge_is_down_is_taken_once(town: Town) -> None:
+def test_what_comes_while_the_bridge_is_down_is_taken_once(town: MailTown) -> None:
     """Each mail is answered once: also after a kill, and when it comes twice."""
     bob = Citizen(town, "bob")
     greeting = bob.ask("Hello", None, "Which language do you prefer?")
@@ -122,7 +95,7 @@ def test_what_comes_while_the_bridge_is_down_is_taken_once(town: Town) -> None:
 
 
 @pytest.fixture(scope="module")
-def eve(town: Town) -> Citizen:
+def eve(town: MailTown) -> Citizen:
     """Somebody who has chosen a language, so that ``menu`` is answered by the menu."""
     one = Citizen(town, "eve")
     one.ask("1", one.ask("Hello", None, "Which language do you prefer?"), "What do you need?")
@@ -137,7 +110,7 @@ def answers_to(citizen: Citizen, mails: Sequence[EmailMessage]) -> list[int]:
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.2, 0.4])
 def test_nothing_is_lost_or_doubled_by_a_kill_between_a_mail_and_its_answer(
-    town: Town, eve: Citizen, delay_s: float
+    town: MailTown, eve: Citizen, delay_s: float
 ) -> None:
     taken = "SELECT count(*) FROM bridges.remote_inbox"
     [(before,)] = town.query(taken)
@@ -153,14 +126,14 @@ def test_nothing_is_lost_or_doubled_by_a_kill_between_a_mail_and_its_answer(
 
 
 def test_a_mail_server_that_is_away_gets_the_answer_later_and_once(
-    town: Town, eve: Citizen
+    town: MailTown, eve: Citizen
 ) -> None:
     mail = eve.mail("menu")
     town.mail.stop()
     try:
         with smtplib.SMTP("127.0.0.1", town.mail.bridge, timeout=10) as client:
             client.sendmail(eve.address, [ADDRESS], mail.as_bytes())
-        waits = "SELECT count(*) FROM bridges.remote_outbox WHERE state = 'queued' AND attempts > 0"
+        waits = "SELECT count(*) FROM bridges.remote_outbox WHERE state = 'queued' AND reason <> ''"
         wait_until(lambda: town.query(waits) == [(1,)], 30, "nothing was tried meanwhile")
     finally:
         town.mail.start()
@@ -170,7 +143,7 @@ def test_a_mail_server_that_is_away_gets_the_answer_later_and_once(
 
 
 def test_what_would_come_back_for_ever_is_counted_and_not_answered(
-    town: Town, eve: Citizen
+    town: MailTown, eve: Citizen
 ) -> None:
     before = town.counted("veche_bridge_in_total", end="automatic")
     automatic = [
@@ -195,7 +168,7 @@ def test_what_would_come_back_for_ever_is_counted_and_not_answered(
     assert answers_to(eve, [*automatic, bounced]) == [0] * 5
 
 
-def test_what_does_not_arrive_is_known_by_the_report_and_ends(town: Town, eve: Citizen) -> None:
+def test_what_does_not_arrive_is_known_by_the_report_and_ends(town: MailTown, eve: Citizen) -> None:
     """The greeting to an address that does not exist comes back; nothing answers that."""
     nobody = Citizen(town, "nobody")
     nobody.write("Hello")
@@ -214,7 +187,7 @@ def test_what_does_not_arrive_is_known_by_the_report_and_ends(town: Town, eve: C
     assert nobody.received() == []
 
 
-def test_a_forged_report_is_refused(town: Town) -> None:
+def test_a_forged_report_is_refused(town: MailTown) -> None:
     before = town.counted("veche_bridge_mail_refused_total", why="address")
     [(effect,)] = town.query("SELECT effect_id FROM bridges.remote_outbox LIMIT 1")
     with smtplib.SMTP("127.0.0.1", town.mail.bridge, timeout=10) as client:
@@ -226,7 +199,7 @@ def test_a_forged_report_is_refused(town: Town) -> None:
     assert town.counted("veche_bridge_mail_refused_total", why="address") == before + 1
 
 
-def test_a_subject_adds_no_header_and_html_fetches_nothing(town: Town, eve: Citizen) -> None:
+def test_a_subject_adds_no_header_and_html_fetches_nothing(town: MailTown, eve: Citizen) -> None:
     with Listener() as spy:
         mail = EmailMessage(policy=SMTP)
         mail["From"], mail["To"], mail["Message-ID"] = eve.address, ADDRESS, "<html.1@mta.test>"

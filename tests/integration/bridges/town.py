@@ -1,16 +1,11 @@
-"""A town whose office and bank can be reached by mail: real exim, Synapse and PostgreSQL."""
+"""A town whose office and bank can be reached by another network: real Synapse and PostgreSQL."""
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import shutil
-import tempfile
 import urllib.request
 from contextlib import ExitStack, contextmanager
-from email.message import EmailMessage
-from email.policy import SMTP
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -19,10 +14,9 @@ import yaml
 from appservices.agency import demo as office_demo
 from appservices.payments import demo as payments_demo
 from tests.stories.bank import PAYMENTS
-from tests.support.mail_server import PEOPLE, VECHE, MailServer
 from tests.support.postgres import database, execute
-from tests.support.processes import ROOT, Child, free_ports, wait_until
-from tests.support.services import AGENCY, OFFICE, SERVICES, House, Place, house
+from tests.support.processes import ROOT, Child
+from tests.support.services import AGENCY, SERVICES, House, Place, house
 from veche.cli.demo import world
 from veche.cli.processes.homeserver import is_healthy
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
@@ -31,30 +25,27 @@ from veche.server.demo import secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-ADDRESS: Final = f"office@{VECHE}"
 FEE_SERVICE: Final = office_demo.FEE_SERVICE
 BRIDGES: Final = MigrationSet("bridges", "bridges.host")
-WAIT_S: Final = 30
 
 
 @attrs.define
 class Town:
-    """The office, the bridge and the mail server.
+    """The office, the bank and the bridge.
 
     Attributes:
         house: Where the office and the bank are.
         bridge: The process of the bridge.
         port: Of the bridge, for its health.
         dsn: Of the bridge's database.
-        mail: The mail server.
     """
 
     house: House
     bridge: Child
     port: int
     dsn: str
-    mail: MailServer
 
     def start(self) -> None:
         """Start the bridge, and wait until it is ready."""
@@ -76,95 +67,21 @@ class Town:
         )
 
 
-@attrs.define
-class Citizen:
-    """Somebody who has mail and nothing else.
-
-    Attributes:
-        town: Where they live.
-        name: Before the @.
-    """
-
-    town: Town
-    name: str
-    _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
-
-    @property
-    def address(self) -> str:
-        """Where they get mail."""
-        return f"{self.name}@{PEOPLE}"
-
-    def mail(self, text: str, to: EmailMessage | None = None, **headers: str) -> EmailMessage:
-        """A mail to the office, which answers another one if there is one."""
-        one = EmailMessage(policy=SMTP)
-        one["From"], one["To"] = f"{self.name.title()} <{self.address}>", ADDRESS
-        one["Message-ID"] = f"<{self.name}.{next(self._numbers)}@{PEOPLE}>"
-        one["Subject"] = "A certificate" if to is None else str(to["Subject"])
-        if to is not None:
-            one["In-Reply-To"] = str(to["Message-ID"])
-            one["References"] = f"{to['References']} {to['Message-ID']}"
-        for name, value in headers.items():
-            one[name.replace("_", "-")] = value
-        quoted = "" if to is None else "".join(f"> {line}\n" for line in _text(to).splitlines())
-        one.set_content(f"{text}\n\nOn Monday, Town Hall wrote:\n{quoted}" if quoted else text)
-        return one
-
-    def send(self, one: EmailMessage) -> EmailMessage:
-        """Hand a mail to the mail server."""
-        self.town.mail.send(one.as_bytes(), ADDRESS, self.address)
-        return one
-
-    def write(self, text: str, to: EmailMessage | None = None, **headers: str) -> EmailMessage:
-        """Write to the office; the mail."""
-        return self.send(self.mail(text, to, **headers))
-
-    def received(self) -> list[EmailMessage]:
-        """What they have got, the oldest first."""
-        return self.town.mail.received(self.name)
-
-    def expect(self, words: str, after: EmailMessage) -> EmailMessage:
-        """The mail that has these words and comes after another one in its thread."""
-        found: list[EmailMessage] = []
-
-        def has_come() -> bool:
-            found[:] = [
-                one
-                for one in self.received()
-                if words in _text(one) and after["Message-ID"] in str(one["References"])
-            ]
-            return bool(found)
-
-        try:
-            wait_until(has_come, WAIT_S, f"no mail with {words!r}")
-        except TimeoutError as e:
-            whole = "\n\n".join(map(shown, self.received()))
-            raise TimeoutError(f"{e}; there are\n{whole}") from None
-        return found[0]
-
-    def ask(self, text: str, to: EmailMessage | None, words: str) -> EmailMessage:
-        """Write something; the answer that has these words."""
-        return self.expect(words, self.write(text, to))
-
-
-def _text(one: EmailMessage) -> str:
-    body = one.get_body(("plain",))
-    return "" if body is None else str(body.get_content())
-
-
-def shown(one: EmailMessage) -> str:
-    """A mail as its reader sees it, and what its program goes by."""
-    names = ("From", "To", "Subject", "Message-ID", "In-Reply-To", "References", "Auto-Submitted")
-    files = [f"[{part.get_filename()}]" for part in one.iter_attachments()]
-    return "\n".join([*(f"{name}: {one[name]}" for name in names), "", _text(one), *files])
-
-
 @contextmanager
-def mail_town(folder: Path) -> Iterator[Town]:
-    """Run the town; its files are in ``folder``."""
-    port, smtp_port = free_ports(2)
+def bridged_town(
+    folder: Path, port: int, network: str, section: Mapping[str, Any]
+) -> Iterator[Town]:
+    """Run the town and its bridge, which is not started; its files are in ``folder``.
+
+    Args:
+        folder: It exists.
+        port: A free one.
+        network: That the bridge bridges.
+        section: Its part of the configuration.
+    """
     (folder / "registration").mkdir()
     (folder / "house").mkdir()
-    place = _place(folder, port)
+    place = _place(folder, port, network)
     with ExitStack() as stack:
         one = stack.enter_context(
             house(
@@ -175,23 +92,15 @@ def mail_town(folder: Path) -> Iterator[Town]:
             )
         )
         dsn = stack.enter_context(database(*KERNEL_SETS, BRIDGES))
-        # Not below pytest's folder, which is closed to exim's user.
-        spool = Path(tempfile.mkdtemp(prefix="veche-mail-"))
-        spool.chmod(0o755)
-        stack.callback(shutil.rmtree, spool, ignore_errors=True)
-        mail = MailServer(spool, smtp_port)
-        stack.callback(mail.stop)
         path = folder / "bridges.yaml"
-        path.write_text(_configuration(one, folder, port, dsn, mail))
+        sections = {"bridges": {"id": "bridges", network: section}}
+        path.write_text(_configuration(one, folder, port, dsn, sections))
         child = Child((*SERVICES, "-c", str(path)), ROOT, path.with_suffix(".log"))
         stack.callback(child.stop)
-        made = Town(one, child, port, dsn, mail)
-        mail.start()
-        made.start()
-        yield made
+        yield Town(one, child, port, dsn)
 
 
-def _place(folder: Path, port: int) -> Place:
+def _place(folder: Path, port: int, network: str) -> Place:
     """A homeserver that knows the bridge."""
     tokens = {name: secrets.token_hex(16) for name in ("as_token", "hs_token")}
     for name, token in tokens.items():
@@ -205,7 +114,7 @@ def _place(folder: Path, port: int) -> Place:
     ours = folder / "registration" / "bridges.yaml"
     ours.write_text(yaml.safe_dump(document))
     files = {"app_service_config_files": [str(own), str(ours)]}
-    bot = f"@_veche_mail_bot:{place.server_name}"
+    bot = f"@_veche_{network}_bot:{place.server_name}"
     return attrs.evolve(place, settings=files, bridges=[bot])
 
 
@@ -224,17 +133,12 @@ def _sections(folder: Path, pages_url: str) -> Mapping[str, Any]:
     }
 
 
-def _configuration(one: House, folder: Path, port: int, dsn: str, mail: MailServer) -> str:
+def _configuration(
+    one: House, folder: Path, port: int, dsn: str, sections: Mapping[str, Any]
+) -> str:
     key = folder / "bridges_key"
     key.write_bytes(secrets.token_bytes(32))
     key.chmod(0o600)
-    network = {
-        "domain": VECHE,
-        "offices": {ADDRESS: {"bot": OFFICE, "name": "Town Hall"}},
-        "listen_port": mail.bridge,
-        "relay_port": mail.port,
-    }
-    sections = {"bridges": {"id": "bridges", "mail": network}}
     text = world.services_configuration(
         one.server.plan, port=port, database_url=dsn, operator_key=key, sections=sections
     )

@@ -219,9 +219,11 @@ class ApiTests(BranchTestCase):
         digest = hashlib.sha256(canonical(asked, where="body")).digest()
         route = b"POST /invoices/<invoice_id>/withdraw\n"
 
-        kept = execute(self.bank.dsn, "SELECT sha256 FROM payments.request WHERE key = 'two'")
+        kept = execute(
+            self.bank.dsn, "SELECT encode(sha256, 'hex') FROM payments.request WHERE key = 'two'"
+        )
 
-        assert kept == [(hashlib.sha256(route + digest).digest(),)]
+        assert kept == [(hashlib.sha256(route + digest).hexdigest(),)]
 
     async def test_no_document_whatever_is_an_error_of_ours(self) -> None:
         known = await self.invoice()

@@ -23,22 +23,23 @@ _: Final = None
 """Nothing changes."""
 INPUTS: Final = tuple(Input)
 ROWS: Final = {
-    # begin, sent, temporary, permanent, uncertain, delivered, displayed, not_delivered, expired
-    State.QUEUED: ("sending", _, _, _, _, _, _, _, "expired"),
+    # begin, sent, temporary, permanent, uncertain, delivered, displayed, not_delivered, expired,
+    # away
+    State.QUEUED: ("sending", _, _, _, _, _, _, _, "expired", _),
     State.SENDING: (
         *(_, "sent", "queued", "failed", "uncertain"),
-        *("delivered", "displayed", "failed", "expired"),
+        *("delivered", "displayed", "failed", "expired", "queued"),
     ),
     State.UNCERTAIN: (
         *(_, "sent", "queued", "failed", _),
-        *("delivered", "displayed", "failed", "expired"),
+        *("delivered", "displayed", "failed", "expired", "queued"),
     ),
-    State.SENT: (_, _, _, "failed", _, "delivered", "displayed", "failed", "unknown"),
-    State.DELIVERED: (_, _, _, _, _, _, "displayed", "failed!", _),
-    State.DISPLAYED: (_, _, _, _, _, _, _, _, _),
-    State.FAILED: (_, _, _, _, _, "failed!", "failed!", _, _),
-    State.EXPIRED: (_, _, _, _, _, "delivered", "displayed", _, _),
-    State.UNKNOWN: (_, _, _, _, _, "delivered", "displayed", _, _),
+    State.SENT: (_, _, _, "failed", _, "delivered", "displayed", "failed", "unknown", _),
+    State.DELIVERED: (_, _, _, _, _, _, "displayed", "failed!", _, _),
+    State.DISPLAYED: (_, _, _, _, _, _, _, _, _, _),
+    State.FAILED: (_, _, _, _, _, "failed!", "failed!", _, _, _),
+    State.EXPIRED: (_, _, _, _, _, "delivered", "displayed", _, _, _),
+    State.UNKNOWN: (_, _, _, _, _, "delivered", "displayed", _, _, _),
 }
 
 
@@ -57,6 +58,10 @@ def test_the_table_is_the_whole_product() -> None:
 def test_the_last_failure_for_now_is_one_for_good() -> None:
     assert step(State.SENDING, Input.TEMPORARY, ATTEMPTS_MAX - 1).state is State.QUEUED
     assert step(State.SENDING, Input.TEMPORARY, ATTEMPTS_MAX).state is State.FAILED
+
+
+def test_the_other_side_being_away_is_no_attempt() -> None:
+    assert step(State.SENDING, Input.AWAY, ATTEMPTS_MAX * 2).state is State.QUEUED
 
 
 @given(st.lists(st.sampled_from(Input), max_size=12))

@@ -1,0 +1,1 @@
+"""XMPP: a component of a server of the operator's."""
