@@ -74,6 +74,7 @@ Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and an
 """
 _WHO: Final = {
     "OrganisationRoutes": "organisation",
+    "EventRoutes": "organisation",
     "TemplateRoutes": "organisation",
     "WebhookRoutes": "organisation",
     "SealRoutes": "organisation",

@@ -45,8 +45,9 @@ from appservices.signing.api.waiting import (
     WaitingList,
     WaitingParty,
 )
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
-from appservices.signing.core.records import Level, Member, parties_sha256
+from appservices.signing.core.records import Member, parties_sha256
 from appservices.signing.keys.core import issuing
 from appservices.signing.keys.core.document_code import code_of
 from appservices.signing.keys.core.issuing import STAMP_POLICY, Fresh, Holder

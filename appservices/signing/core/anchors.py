@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.core.errors import OwnCertificateError
 from appservices.signing.keys.core.provider import KeyUnfitError, check_key
 from veche.documents.pki.certificates import document_digest_of, level_of, registrar_of
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.stated import may_sign_documents, policies_of, read_certificate
 from veche.documents.pki.trust import Trust
+from veche.protocol.errors import RefusedError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -24,10 +24,16 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from appservices.signing.core.records import Level
+    from appservices.signing.core.levels import Level
 
 CHAIN_MAX: Final = 4
 """Certificates that may be given: the person's, and those above it."""
+
+
+class OwnCertificateError(RefusedError):
+    """A certificate that was issued elsewhere is not taken (HTTP 409)."""
+
+    errcode = "ORG.VECHE.CERTIFICATE_NOT_TAKEN"
 
 
 @attrs.frozen

@@ -133,12 +133,6 @@ class ClauseError(RefusedError):
         return {"clause": self.clause}
 
 
-class OwnCertificateError(RefusedError):
-    """A certificate that was issued elsewhere is not taken (HTTP 409)."""
-
-    errcode = "ORG.VECHE.CERTIFICATE_NOT_TAKEN"
-
-
 class NoOrderError(RefusedError):
     """Nothing is being signed at a provider, or it cannot be finished any more (HTTP 409)."""
 

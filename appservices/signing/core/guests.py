@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.evidence.record import registrar_line
+from veche.protocol.approval import ShownHand
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
+    from appservices.signing.core.evidence.handwriting import HandRecord
     from veche.protocol.ids import Ulid
 
 _PREFIX: Final = "@veche_guest_"
@@ -83,3 +85,29 @@ def is_guest(person: str) -> bool:
 def is_same_name(one: str, other: str) -> bool:
     """Whether two spellings name one person: case and spaces make no difference."""
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+@attrs.frozen
+class Written:
+    """What a party has written by hand, as it stands in their session.
+
+    Attributes:
+        meeting: Id of the meeting in which they did.
+        record: All that they agreed to.
+        until_ms: When it counts no more, unless the witness has signed; UTC.
+    """
+
+    meeting: str
+    record: HandRecord
+    until_ms: int
+
+    @property
+    def shown(self) -> ShownHand:
+        """What the witness approves of it."""
+        return ShownHand(
+            party=self.record.party,
+            name=self.record.name,
+            papers=self.record.papers,
+            drawing=self.record.drawing_sha256,
+            record=self.record.sha256,
+        )

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from appservices.signing.core.errors import ByHandError
 from appservices.signing.core.evidence.handwriting import HandRecord
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import PartyState, Role
-from appservices.signing.core.records import Level
-from veche.protocol.approval import ShownHand
 from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
@@ -70,32 +67,6 @@ def _check_one(session: Session, writer: Member) -> None:
     parts = [one for one in session.members if one.person == registrar.person]
     if any(writer_of(session, one) is None and one.party.role is not Role.VIEWER for one in parts):
         raise ByHandError("interest")
-
-
-@attrs.frozen
-class Written:
-    """What a party has written by hand, as it stands in their session.
-
-    Attributes:
-        meeting: Id of the meeting in which they did.
-        record: All that they agreed to.
-        until_ms: When it counts no more, unless the witness has signed; UTC.
-    """
-
-    meeting: str
-    record: HandRecord
-    until_ms: int
-
-    @property
-    def shown(self) -> ShownHand:
-        """What the witness approves of it."""
-        return ShownHand(
-            party=self.record.party,
-            name=self.record.name,
-            papers=self.record.papers,
-            drawing=self.record.drawing_sha256,
-            record=self.record.sha256,
-        )
 
 
 def is_written(session: Session, witness: Member) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import PARTIES_MAX, STAGES_MAX, Role
 from appservices.signing.core.place_words import (
     ON,
@@ -29,7 +30,6 @@ from appservices.signing.core.place_words import (
     write_place,
 )
 from appservices.signing.core.places import covering
-from appservices.signing.core.records import Level
 from appservices.signing.core.table import TableError, read_table
 from veche.protocol.approval import showable
 

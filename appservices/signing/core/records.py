@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.signing.core.levels import OWN_LEVELS, Level
 from appservices.signing.core.parties import Party, Plan, Role, Stage
 from appservices.signing.keys.core.document_code import code_of, order_sha256
 from veche.documents.pdf.grammar import OF_CLAUSE
@@ -18,8 +19,7 @@ from veche.protocol.ids import UserId
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.signing.core.guests import Identified, Registrar
-    from appservices.signing.core.hand import Written
+    from appservices.signing.core.guests import Identified, Registrar, Written
     from appservices.signing.core.places import Place
     from appservices.signing.core.session import State
     from veche.protocol.ids import EffectId, RoomId, Ulid
@@ -37,31 +37,6 @@ CONSENTING: Final = frozenset({Role.SIGNER, Role.CLERK})
 """Roles of those who agree to what the document says."""
 
 
-class Level(enum.Enum):
-    """How a person signs, the surer the later; a session asks for one of them at least."""
-
-    CLICK = "S0"
-    """An encrypted reply with the document's code, from a device whose identity is pinned."""
-    APPROVAL = "S1"
-    """The approval of the person's device key."""
-    ADVANCED = "S2"
-    """A signature in the file by a fresh key, whose certificate the approval asked for."""
-    OWN = "S3"
-    """A signature in the file by a certificate of the person's own, from an authority that the
-    operator trusts; the approval names its key."""
-    QUALIFIED = "S4"
-    """The same, from an authority whose certificates are qualified, as the operator says."""
-    SEAL = "seal"
-    """An organisation's; never a person's."""
-
-    @property
-    def rank(self) -> int:
-        """The higher, the surer; a seal is no level of a person's."""
-        return list(Level).index(self)
-
-
-OWN_LEVELS: Final = (Level.OWN, Level.QUALIFIED)
-"""By a certificate that was issued elsewhere."""
 IN_FILE: Final = frozenset({Level.ADVANCED, *OWN_LEVELS})
 """By a signature in a box of the file."""
 

@@ -19,6 +19,7 @@ import yaml
 from pydantic import Field
 
 from appservices.signing.core.boxes import BOXES_MAX
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import (
     PARTIES_MAX,
     STAGES_MAX,
@@ -29,7 +30,7 @@ from appservices.signing.core.parties import (
     Stage,
     check_plan,
 )
-from appservices.signing.core.records import CLAUSES_MAX, CONSENTING, UNFAIR_MAX, ClauseKind, Level
+from appservices.signing.core.records import CLAUSES_MAX, CONSENTING, UNFAIR_MAX, ClauseKind
 from veche.protocol.errors import ConfigError
 from veche.protocol.forms import Field as FormField
 from veche.protocol.forms import FieldKind, Form, show_value

@@ -1,6 +1,7 @@
 """What the signing bot asks about: the topics of its questions."""
 
 import enum
+from typing import Final
 
 
 class Topic(enum.StrEnum):
@@ -33,3 +34,7 @@ class Topic(enum.StrEnum):
     SIGN = "sign"
     TAKEN_BACK = "taken-back"
     VERIFY = "verify"
+
+
+WORDS: Final = "words"
+"""Key of a question's purpose: which words it waits for."""

@@ -18,7 +18,7 @@ from appservices.signing.routes.public import PublicRoutes
 from appservices.signing.routes.seals import SealRoutes
 from appservices.signing.routes.tablets import TabletRoutes
 from appservices.signing.routes.templates import TemplateRoutes
-from appservices.signing.routes.webhooks import WebhookRoutes
+from appservices.signing.routes.webhooks import EventRoutes, WebhookRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,8 @@ def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
         DelegationRoutes(service),
         OwnCertificateRoutes(service),
         ProviderRoutes(service),
-        OrganisationRoutes(service, ports.live),
+        OrganisationRoutes(service),
+        EventRoutes(service, ports.live),
         TemplateRoutes(service),
         WebhookRoutes(service),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 from twisted.internet.defer import DeferredSemaphore
 
-from appservices.signing.api.sessions import EventsQuery, ExtendBody, FileQuery
+from appservices.signing.api.sessions import ExtendBody, FileQuery
 from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.any_files import ANY, AnyFile, any_file
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, SignedUpload, note_texts
@@ -19,11 +19,10 @@ from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.service import acting, drafting, forgetting
 from appservices.signing.service.appending import read_pdf
 from appservices.signing.service.delivery import signed_kind, signed_name
-from appservices.signing.service.feed import SigningFeed
 from appservices.signing.service.files import kept
 from appservices.signing.service.laying import boxed
 from appservices.signing.service.organisations import Asked, draft, owned, state_view
-from appservices.signing.service.scene import CATALOGUE, requester_topic
+from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.template_drafts import draft_of, made_of, options_of
 from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs
@@ -32,17 +31,13 @@ from veche.contracts.signing.session_api import (
     FileView,
     Nothing,
     SessionBody,
-    SessionEvent,
-    SessionEvents,
     SessionState,
 )
 from veche.documents.signatures.words import words_of
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.threads import in_thread
-from veche.runtime.web import quiet
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
@@ -56,7 +51,6 @@ if TYPE_CHECKING:
     from appservices.signing.service.template_drafts import Made
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.live import Live
 
 WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
 """Requests of one client address that change something."""
@@ -64,7 +58,6 @@ FILE_LIMIT: Final = Limit(burst=50, per_s=5)
 """Files of one client address: each is read in a process of its own."""
 FILES_AT_ONCE: Final = 2
 """Files of organisations that are read, laid out or put together at a time."""
-EVENTS_MAX: Final = 100
 _PDF: Final = "application/pdf"
 R = TypeVar("R")
 
@@ -72,10 +65,9 @@ R = TypeVar("R")
 class OrganisationRoutes(CallerRoutes):
     """Serves organisations."""
 
-    def __init__(self, signing: CalledSigning, live: Live) -> None:
+    def __init__(self, signing: CalledSigning) -> None:
         """Make them."""
         super().__init__(signing)
-        self._live = live
         self._slots = DeferredSemaphore(FILES_AT_ONCE)
 
     @API.by_key().route(
@@ -259,29 +251,6 @@ class OrganisationRoutes(CallerRoutes):
         pdf = await self._in_thread(decrypt, session.matter.key, cipher, DOCUMENT)
         return Download(pdf, _PDF, f"evidence-{session.id}.pdf")
 
-    @API.by_key().route(
-        "GET",
-        "/events",
-        query=EventsQuery,
-        answer=SessionEvents,
-        summary="What happened in the organisation's sessions, after a cursor; waits for news",
-    )
-    async def events(self, call: Call) -> SessionEvents:
-        """The next events."""
-        caller = call.caller.id
-        quiet(call.request)
-        run, after = self._host.database.run, call.query.after
-
-        async def look(left_ms: int) -> SessionEvents | None:
-            found = await run("signing.events", self._events, caller, after)
-            if not found and left_ms > 0:
-                return None
-            return SessionEvents(events=found, cursor=found[-1].n if found else after)
-
-        topics, timeout_ms = [requester_topic(caller)], WAIT_MS_MAX if call.query.wait else 0
-        view = await self._live.follow(topics, timeout_ms, look, owner=f"signing {caller}")
-        return view or SessionEvents(events=[], cursor=after)
-
     async def _in_thread(self, work: Callable[..., R], *args: object) -> R:
         """Do what takes time with a file, not in the threads of keys: no signature waits for it."""
         await self._slots.acquire()
@@ -362,9 +331,6 @@ class OrganisationRoutes(CallerRoutes):
             raise ConflictError("The draft was changed meanwhile: send it again")
         session = drafting.freeze(scene, session, pdf)
         return state_view(scene, drafting.send(scene, session))
-
-    def _events(self, txn: Cursor, caller: str, after: int) -> list[SessionEvent]:
-        return SigningFeed(self._parts().vault).after(txn, caller, after, EVENTS_MAX)
 
     def _owned(self, scene: Scene, call: Call, *, is_locked: bool = False) -> Session:
         return owned(scene, call.caller.id, call.path_args["session"], is_locked=is_locked)

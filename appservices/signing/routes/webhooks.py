@@ -1,19 +1,64 @@
-"""Where organisations want to hear of their events."""
+"""The events of organisations: asked for, and where they want to hear of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from appservices.signing.api.sessions import EventsQuery
 from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import NO_SESSIONS, CallerRoutes
 from appservices.signing.routes.organisations import WRITE_LIMIT
+from appservices.signing.service.feed import SigningFeed
+from appservices.signing.service.scene import requester_topic
+from veche.contracts.signing.session_api import SessionEvent, SessionEvents
 from veche.messaging.webhooks.models import ResumeBody, WebhookBody, WebhooksView, WebhookView
 from veche.protocol.errors import NotFoundError
+from veche.runtime.live import WAIT_MS_MAX
+from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
+    from appservices.signing.routes.callers import CalledSigning
     from veche.api import Call
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
+    from veche.runtime.live import Live
+
+EVENTS_MAX: Final = 100
+
+
+class EventRoutes(CallerRoutes):
+    """What happened, for whoever asks."""
+
+    def __init__(self, signing: CalledSigning, live: Live) -> None:
+        """Make them."""
+        super().__init__(signing)
+        self._live = live
+
+    @API.by_key().route(
+        "GET",
+        "/events",
+        query=EventsQuery,
+        answer=SessionEvents,
+        summary="What happened in the organisation's sessions, after a cursor; waits for news",
+    )
+    async def events(self, call: Call) -> SessionEvents:
+        """The next events."""
+        caller = call.caller.id
+        quiet(call.request)
+        run, after = self._host.database.run, call.query.after
+
+        async def look(left_ms: int) -> SessionEvents | None:
+            found = await run("signing.events", self._events, caller, after)
+            if not found and left_ms > 0:
+                return None
+            return SessionEvents(events=found, cursor=found[-1].n if found else after)
+
+        topics, timeout_ms = [requester_topic(caller)], WAIT_MS_MAX if call.query.wait else 0
+        view = await self._live.follow(topics, timeout_ms, look, owner=f"signing {caller}")
+        return view or SessionEvents(events=[], cursor=after)
+
+    def _events(self, txn: Cursor, caller: str, after: int) -> list[SessionEvent]:
+        return SigningFeed(self._parts().vault).after(txn, caller, after, EVENTS_MAX)
 
 
 class WebhookRoutes(CallerRoutes):

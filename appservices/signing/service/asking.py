@@ -11,14 +11,9 @@ from appservices.signing.core.errors import (
     SignatureLevelError,
 )
 from appservices.signing.core.hand import writer_of
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Role
-from appservices.signing.core.records import (
-    IN_FILE,
-    ClauseKind,
-    Level,
-    clauses_of,
-    parties_sha256,
-)
+from appservices.signing.core.records import IN_FILE, ClauseKind, clauses_of, parties_sha256
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.told import told_digest

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from appservices.signing.core.anchors import Anchor
-from appservices.signing.core.records import OWN_LEVELS, Level
+from appservices.signing.core.levels import OWN_LEVELS, Level
 from appservices.signing.core.stampers import Stampers
 from appservices.signing.keys.core.issuing import Authority
 from appservices.signing.keys.places import has_signed, open_key

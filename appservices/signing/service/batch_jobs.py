@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.api.batches import BatchRow
 from appservices.signing.core.parties import PlanError
@@ -17,13 +17,13 @@ from appservices.signing.service.batches import (
     sow_later,
     why_of,
 )
-from appservices.signing.service.feed import tell_of_row
 from appservices.signing.service.filling import FillingError, Problem
 from appservices.signing.service.organisations import Asked
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.template_drafts import Made, Options, draft_of
 from appservices.signing.service.templates import make_document
 from appservices.signing.store import batches as store
+from appservices.signing.store import events
 from appservices.signing.store.batches import MADE, WAITING, Row
 from veche.bots import ChatJob
 from veche.messaging import jobs
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
+ROW_MADE: Final = "row_made"
+ROW_FAILED: Final = "row_failed"
 _CHANGED = Problem("template", "was changed meanwhile: ask again")
 _FAILS = Problem("template", "does not work with these answers")
 
@@ -114,7 +116,7 @@ class MakeRow(ChatJob[Parts]):
 def _keep(scene: Scene, batch: Batch, changed: Row) -> None:
     """Keep what became of a row, and tell it."""
     store.save(scene.txn, scene.vault, batch.id, changed)
-    tell_of_row(scene, batch, changed)
+    _tell_of_row(scene, batch, changed)
 
 
 def _make(parts: Parts, batch: Batch, row: Row) -> Made:
@@ -158,3 +160,13 @@ def _session_of(scene: Scene, batch: Batch, row: Row, made: Made) -> str:
         session = drafting.freeze(scene, session, made.document.pdf)
         drafting.send(scene, session)
     return session.id
+
+
+def _tell_of_row(scene: Scene, batch: Batch, row: Row) -> None:
+    """Let the organisation hear what became of a row."""
+    what = ROW_FAILED if row.session_id is None else ROW_MADE
+    events.wait_turn(scene.txn, batch.requester)
+    events.add_of_row(
+        scene.txn, batch.requester, (batch.id, row.n), row.session_id, what, scene.now_ms
+    )
+    scene.tell_organisation(batch.requester)

@@ -16,12 +16,12 @@ import attrs
 
 from appservices.signing.api.blind import MATTER_BYTES_MAX, BlindState, LinkView
 from appservices.signing.core.guests import is_guest
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.records import (
     NAME_CHARACTERS_MAX,
     Clause,
     ClauseKind,
-    Level,
     Paper,
     Session,
     SessionEffect,

@@ -13,9 +13,9 @@ import attrs
 
 from appservices.signing.core.errors import NotRegistrarError, NotWrittenError
 from appservices.signing.core.hand import WITHDRAWN, is_written, witness_of, writer_of
+from appservices.signing.core.levels import Level
 from appservices.signing.core.meeting import MeetingInput, MeetingState, about_of, step
 from appservices.signing.core.parties import CAN_ACT, PartyState
-from appservices.signing.core.records import Level
 from appservices.signing.service import cards
 from appservices.signing.store import certificates, meetings, signatures
 from appservices.signing.store.signatures import Signature

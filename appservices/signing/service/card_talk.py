@@ -15,9 +15,8 @@ from appservices.signing.core.texts.talk import (
     why_doc,
 )
 from appservices.signing.core.texts.words import REASONS
-from appservices.signing.core.topics import Topic
+from appservices.signing.core.topics import WORDS, Topic
 from appservices.signing.service import acting, cards, delegation_talk
-from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.party_asking import (
     KEEP,
     LASTS_MS,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
-from appservices.signing.core.records import Level, clauses_of
+from appservices.signing.core.records import clauses_of
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
 from appservices.signing.core.texts.talk import many_doc

@@ -28,7 +28,7 @@ from appservices.signing.api.parties import CertificateView, ProofsView
 from appservices.signing.core.errors import ApprovalMismatchError
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.hand import writer_of
-from appservices.signing.core.records import Level
+from appservices.signing.core.levels import Level
 from appservices.signing.keys.core import issuing
 from appservices.signing.keys.core.issuing import Fresh, Holder
 from appservices.signing.service import guarding

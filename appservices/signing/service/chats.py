@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.commands import COMMANDS, VERIFY
 from appservices.signing.core.texts import account as texts
-from appservices.signing.core.topics import Topic
+from appservices.signing.core.topics import WORDS, Topic
 from appservices.signing.service import (
     cancelling,
     card_talk,
@@ -139,7 +139,7 @@ def _take_file(scene: Scene, inbound: Inbound) -> None:
 def _draft_without_signers(scene: Scene, inbound: Inbound) -> str | None:
     """The draft of which it is being asked who signs; None: there is none."""
     for kept in prompts.candidates(scene.txn, inbound, None):
-        if kept.is_open and kept.purpose.get(draft_talk.WORDS) == draft_talk.WHO:
+        if kept.is_open and kept.purpose.get(WORDS) == draft_talk.WHO:
             return str(kept.purpose["session"])
     return None
 
@@ -160,7 +160,7 @@ def _take_words(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
 
 def _take_for_draft(scene: Scene, inbound: Inbound, purpose: dict[str, str], words: str) -> None:
     session = draft_talk.draft_of(scene, purpose["session"], inbound.sender)
-    waited = purpose[draft_talk.WORDS]
+    waited = purpose[WORDS]
     if session is None:
         return
     if waited == template_talk.FORM or waited.startswith(template_talk.PARTY):
@@ -174,7 +174,7 @@ def _waiting(scene: Scene, heard: Heard) -> Kept | None:
     open_ones = [
         one
         for one in heard.open
-        if one.purpose.get(draft_talk.WORDS) and one.prompt.expires_at_ms > scene.now_ms
+        if one.purpose.get(WORDS) and one.prompt.expires_at_ms > scene.now_ms
     ]
     replied = [one for one in open_ones if one.id == heard.outcome.prompt_id]
     return next(iter((*replied, *open_ones)), None)

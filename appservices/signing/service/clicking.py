@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.signing.core.records import ClauseKind, Level
+from appservices.signing.core.levels import Level
+from appservices.signing.core.records import ClauseKind
 from appservices.signing.core.texts.talk import (
     clauses_doc,
     code_doc,
@@ -18,8 +19,8 @@ from appservices.signing.core.texts.talk import (
     refused_words,
     wrong_code_doc,
 )
+from appservices.signing.core.topics import WORDS
 from appservices.signing.service import acting, guarding
-from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import sessions
 from appservices.signing.store.signatures import Signature

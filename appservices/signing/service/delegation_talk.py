@@ -12,10 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.errors import GuardiansError
-from appservices.signing.core.records import Level
+from appservices.signing.core.levels import Level
 from appservices.signing.core.texts.delegation import acts_doc, allow_doc, no_key_doc
-from appservices.signing.core.texts.draft import nobody_doc
-from appservices.signing.core.texts.talk import refused_words, whom_doc
+from appservices.signing.core.texts.talk import nobody_doc, refused_words, whom_doc
 from appservices.signing.core.topics import Topic
 from appservices.signing.service import acting, delegating
 from appservices.signing.service.clicking import standing_of

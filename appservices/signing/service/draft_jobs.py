@@ -17,8 +17,8 @@ from appservices.signing.core.papers.uploads import (
 )
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.session import State
-from appservices.signing.core.texts.account import own_page_doc
-from appservices.signing.core.texts.draft import misplaced_doc, no_page_doc, nobody_doc, sent_doc
+from appservices.signing.core.texts.draft import misplaced_doc, no_page_doc, own_page_doc, sent_doc
+from appservices.signing.core.texts.talk import nobody_doc
 from appservices.signing.service import draft_talk, drafting, owned
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.laying import boxed, misplaced, sizes_of

@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.core.levels import OWN_LEVELS, Level
 from appservices.signing.core.order import OrderError, folded, read_order
 from appservices.signing.core.parties import Role
-from appservices.signing.core.records import (
-    OWN_LEVELS,
-    TITLE_CHARACTERS_MAX,
-    Level,
-    Session,
-    SessionEffect,
-)
+from appservices.signing.core.records import TITLE_CHARACTERS_MAX, Session, SessionEffect
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import (
     bad_until_doc,
@@ -25,7 +20,6 @@ from appservices.signing.core.texts.draft import (
     no_anchor_doc,
     no_registrar_doc,
     no_seal_doc,
-    nobody_doc,
     only_pdf_doc,
     problem_doc,
     review_doc,
@@ -34,8 +28,9 @@ from appservices.signing.core.texts.draft import (
     until_doc,
     who_doc,
 )
+from appservices.signing.core.texts.talk import nobody_doc
 from appservices.signing.core.texts.words import LEVELS
-from appservices.signing.core.topics import Topic
+from appservices.signing.core.topics import WORDS, Topic
 from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, bulk, drafting
 from appservices.signing.service.naming import user_named
@@ -78,8 +73,6 @@ DELEGATION: Final = "delegation"
 DROP: Final = "drop"
 KEEP: Final = "keep"
 ADD: Final = "add"
-WORDS: Final = "words"
-"""Key of a question's purpose: which words it waits for."""
 _SHOWN_CHARACTERS_MAX: Final = 60
 """Of a title on a button."""
 _FLAGS: Final = {SessionEffect.WHEN_COMPLETE: SessionEffect.EACH}

@@ -15,18 +15,17 @@ from appservices.signing.core.boxes import BOXES_MAX
 from appservices.signing.core.errors import LevelNotOfferedError, NotRegistrarError
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.hand import check_by_hand
+from appservices.signing.core.levels import OWN_LEVELS, Level
 from appservices.signing.core.parties import Party, Role, Stage, check_plan
 from appservices.signing.core.records import (
     DEADLINE_MS_MAX,
     IN_FILE,
     NAME_CHARACTERS_MAX,
-    OWN_LEVELS,
     TITLE_CHARACTERS_MAX,
     UNFAIR_MAX,
     Before,
     Clause,
     ClauseKind,
-    Level,
     Matter,
     Member,
     Mode,

@@ -11,15 +11,11 @@ from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
     from appservices.signing.config import SessionsSection
-    from appservices.signing.service.scene import Scene
-    from appservices.signing.store.batches import Batch, Row
     from appservices.signing.store.events import Event
     from veche.runtime.database import Cursor
     from veche.runtime.vault import Vault
 
 NAME: Final = "signing"
-ROW_MADE: Final = "row_made"
-ROW_FAILED: Final = "row_failed"
 
 
 class SigningFeed:
@@ -75,16 +71,6 @@ class SigningFeed:
             return "" if row is None else str(mapping(row.told).get("reference", ""))
         session = sessions.read(txn, self._vault, str(one.session_id))
         return "" if session is None else session.matter.reference
-
-
-def tell_of_row(scene: Scene, batch: Batch, row: Row) -> None:
-    """Let the organisation hear what became of a row."""
-    what = ROW_FAILED if row.session_id is None else ROW_MADE
-    events.wait_turn(scene.txn, batch.requester)
-    events.add_of_row(
-        scene.txn, batch.requester, (batch.id, row.n), row.session_id, what, scene.now_ms
-    )
-    scene.tell_organisation(batch.requester)
 
 
 def rules_of(section: SessionsSection) -> Rules:

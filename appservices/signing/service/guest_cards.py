@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.texts.cards import state_words
-from appservices.signing.core.texts.meeting import guest_doc
+from appservices.signing.core.texts.guests import guest_doc
 from appservices.signing.core.topics import Topic
 from veche.chat import prompts
 from veche.protocol.prompts import Choice

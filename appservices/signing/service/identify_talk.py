@@ -12,7 +12,7 @@ from appservices.signing.core.identification import (
     TRIES_MAX,
     IdentificationState,
 )
-from appservices.signing.core.texts.draft import nobody_doc
+from appservices.signing.core.texts.guests import PAPERS, name_doc
 from appservices.signing.core.texts.identify import (
     cannot_doc,
     digits_doc,
@@ -31,11 +31,9 @@ from appservices.signing.core.texts.identify import (
     word_text,
     wrong_digits_doc,
 )
-from appservices.signing.core.texts.meeting import PAPERS, name_doc
-from appservices.signing.core.texts.talk import refused_words
-from appservices.signing.core.topics import Topic
+from appservices.signing.core.texts.talk import nobody_doc, refused_words
+from appservices.signing.core.topics import WORDS, Topic
 from appservices.signing.service import identifying
-from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import identifications as store

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from appservices.signing.core.errors import ByHandError
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Party, Role
-from appservices.signing.core.records import Level, Member
+from appservices.signing.core.records import Member
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

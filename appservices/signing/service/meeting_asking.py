@@ -11,8 +11,7 @@ from appservices.signing.core.evidence.record import IDENTIFIED
 from appservices.signing.core.meeting import about_of
 from appservices.signing.core.texts.meeting import over_doc
 from appservices.signing.core.texts.talk import refused_words
-from appservices.signing.core.topics import Topic
-from appservices.signing.service.draft_talk import WORDS
+from appservices.signing.core.topics import WORDS, Topic
 from veche.access.approvals import fingerprint
 from veche.protocol.message import Paragraph
 

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.signing.core.errors import MeetingOverError
 from appservices.signing.core.guests import Papers, is_same_name
 from appservices.signing.core.meeting import MeetingInput, about_of, step
+from appservices.signing.core.texts.guests import PAPERS, name_doc
 from appservices.signing.core.texts.meeting import (
-    PAPERS,
     attest_doc,
     attested_text,
     here_doc,
     identified_doc,
     left_doc,
     meeting_refused_doc,
-    name_doc,
     other_name_doc,
 )
 from appservices.signing.core.topics import Topic

@@ -13,13 +13,12 @@ from appservices.signing.core.texts.account import (
     Listed,
     how_doc,
     no_session_doc,
-    own_page_doc,
     session_doc,
     sessions_doc,
     signatures_doc,
 )
 from appservices.signing.core.texts.blind import new_doc
-from appservices.signing.core.texts.draft import bad_until_doc
+from appservices.signing.core.texts.draft import bad_until_doc, own_page_doc
 from appservices.signing.core.texts.keeping import asked_doc
 from appservices.signing.core.texts.talk import all_doc, many_doc, refused_words, sign_doc
 from appservices.signing.core.texts.words import NUMBER_CHARACTERS

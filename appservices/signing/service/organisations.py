@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from appservices.signing.core.guests import Registrar, guest_id
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.places import Area, Place, Side, covering
-from appservices.signing.core.records import Clause, ClauseKind, Level, SessionEffect
+from appservices.signing.core.records import Clause, ClauseKind, SessionEffect
 from appservices.signing.service import drafting, keeping
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.views import party_views

@@ -17,9 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from appservices.signing.core.anchors import Taken, check_own
-from appservices.signing.core.errors import ApprovalMismatchError, OwnCertificateError
-from appservices.signing.core.records import OWN_LEVELS
+from appservices.signing.core.anchors import OwnCertificateError, Taken, check_own
+from appservices.signing.core.errors import ApprovalMismatchError
+from appservices.signing.core.levels import OWN_LEVELS
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, check_shown

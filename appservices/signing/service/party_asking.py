@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.signing.core.texts.talk import refused_words
-from appservices.signing.service.draft_talk import WORDS
+from appservices.signing.core.topics import WORDS
 from veche.protocol.errors import MalformedError, RefusedError
 from veche.protocol.message import Paragraph
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from appservices.signing.core.appearance import look_of, look_that_fits
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Level
 from appservices.signing.core.session import State
 from appservices.signing.keys.document_cipher import encrypt, increment_of
 from appservices.signing.service import acting

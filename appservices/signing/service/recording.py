@@ -26,7 +26,8 @@ from appservices.signing.core.evidence.record import (
     EvidenceStage,
 )
 from appservices.signing.core.hand import witness_of
-from appservices.signing.core.records import Level, clause_field, fields_of
+from appservices.signing.core.levels import Level
+from appservices.signing.core.records import clause_field, fields_of
 from appservices.signing.core.session import ENDED
 from appservices.signing.service.by_hand import HAND
 from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report

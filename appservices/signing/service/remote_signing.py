@@ -15,9 +15,9 @@ import attrs
 from cryptography import x509
 
 from appservices.signing.api.providers import CredentialView, OrderView
-from appservices.signing.core.anchors import CHAIN_MAX, check_own
-from appservices.signing.core.errors import NoOrderError, OwnCertificateError
-from appservices.signing.core.records import OWN_LEVELS
+from appservices.signing.core.anchors import CHAIN_MAX, OwnCertificateError, check_own
+from appservices.signing.core.errors import NoOrderError
+from appservices.signing.core.levels import OWN_LEVELS
 from appservices.signing.keys.csc import Waiting
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.own_certificates import check_still_taken, moment, own_view

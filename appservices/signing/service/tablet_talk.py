@@ -20,7 +20,8 @@ from appservices.signing.core.texts.by_hand import (
     witness_doc,
     written_doc,
 )
-from appservices.signing.core.texts.meeting import PAPERS, meeting_refused_doc
+from appservices.signing.core.texts.guests import PAPERS
+from appservices.signing.core.texts.meeting import meeting_refused_doc
 from appservices.signing.core.topics import Topic
 from appservices.signing.service import tablets
 from appservices.signing.service.by_hand import withdrawn

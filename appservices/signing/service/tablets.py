@@ -16,8 +16,8 @@ import attrs
 from appservices.signing.api.meeting import TabletView
 from appservices.signing.core.errors import MeetingOverError, NotRegistrarError, NotYourTurnError
 from appservices.signing.core.evidence.handwriting import Drawing
-from appservices.signing.core.guests import is_same_name
-from appservices.signing.core.hand import Written, record_of, witness_of
+from appservices.signing.core.guests import Written, is_same_name
+from appservices.signing.core.hand import record_of, witness_of
 from appservices.signing.core.meeting import Meeting, MeetingInput, MeetingState, step
 from appservices.signing.core.parties import CAN_ACT, PartyState
 from appservices.signing.core.records import REASON_CHARACTERS_MAX, clauses_of, parties_sha256

@@ -27,7 +27,8 @@ from appservices.signing.core.errors import (
     SignatureLevelError,
     StaleRevisionError,
 )
-from appservices.signing.core.records import Level, clause_field, fields_of
+from appservices.signing.core.levels import Level
+from appservices.signing.core.records import clause_field, fields_of
 from appservices.signing.keys.document_cipher import decrypt, increment_of
 from appservices.signing.service import acting
 from appservices.signing.service.asking import check_level, check_shown

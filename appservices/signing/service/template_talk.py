@@ -17,12 +17,12 @@ from appservices.signing.core.records import SessionEffect
 from appservices.signing.core.template import Filling, TemplateError
 from appservices.signing.core.texts.draft import (
     made_doc,
-    nobody_doc,
     taken_doc,
     template_fails_doc,
     templates_doc,
     whom_doc,
 )
+from appservices.signing.core.texts.talk import nobody_doc
 from appservices.signing.keys.document_cipher import DOCUMENT, encrypt
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.filling import filled

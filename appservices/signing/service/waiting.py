@@ -21,7 +21,7 @@ from appservices.signing.api.waiting import (
 )
 from appservices.signing.core.errors import ApprovalMismatchError, ClauseError
 from appservices.signing.core.hand import writer_of
-from appservices.signing.core.records import Level
+from appservices.signing.core.levels import Level
 from appservices.signing.keys.document_cipher import encrypt
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time

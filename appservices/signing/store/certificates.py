@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.signing.core.records import OWN_LEVELS, Level
+from appservices.signing.core.levels import OWN_LEVELS, Level
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.signing.core.evidence.handwriting import HandRecord
-from appservices.signing.core.guests import Identified, Papers, Registrar
-from appservices.signing.core.hand import Written
+from appservices.signing.core.guests import Identified, Papers, Registrar, Written
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.places import Area, Place, Row, Side
 from appservices.signing.core.records import (
     Before,
     Clause,
     ClauseKind,
-    Level,
     Matter,
     Member,
     Mode,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.signing.core.records import Level
+from appservices.signing.core.levels import Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

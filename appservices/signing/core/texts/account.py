@@ -30,7 +30,8 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.signing.core.records import Level, Member, Session
+    from appservices.signing.core.levels import Level
+    from appservices.signing.core.records import Member, Session
     from veche.protocol.commands import Command
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.texts.localizer import Localizer
@@ -204,17 +205,6 @@ def session_doc(
     heading = Heading(headed(session, localizer))
     lines: Doc = (Bullets(parties_lines(session, localizer)),) if session.members else ()
     return (heading, Facts(facts), *lines)
-
-
-def own_page_doc(page: str | None, localizer: Localizer) -> Doc:
-    """Where whoever has a document signed sees how it stands; nothing where there are no pages."""
-    if page is None:
-        return ()
-    words = localizer.text(
-        "Who has signed, more time, reminding, taking it back, the file and the report are on your"
-        " page of it; the link is for you alone:"
-    )
-    return (Paragraph(Link(words, page)),)
 
 
 def signatures_doc(

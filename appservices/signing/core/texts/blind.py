@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.core.commands import CANCEL
-from appservices.signing.core.records import Level
+from appservices.signing.core.levels import Level
 from appservices.signing.core.texts.words import number_of, titled
 from veche.protocol.message import Bold, Bullets, Doc, Heading, Link, Mono, Paragraph
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.guests import Papers
-from appservices.signing.core.texts.words import REASONS, number_of
-from veche.protocol.message import Bold, Doc, Heading, Link, Mono, Paragraph
+from appservices.signing.core.texts.words import REASONS
+from veche.protocol.message import Bold, Doc, Heading, Link, Paragraph
 from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
@@ -22,22 +22,6 @@ SAW: Final[Mapping[Papers, str]] = {
     Papers.RESIDENCE_PERMIT: N_("{name}, who showed a residence permit"),
     Papers.DRIVING_LICENCE: N_("{name}, who showed a driving licence"),
 }
-
-
-def writer_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
-    """That somebody signs by hand, before whoever reads this."""
-    words = localizer.text(
-        "{name} signs by hand, on a tablet of yours, without a key; you sign as the witness with"
-        " your own. When they are with you and have an identity document, choose below: you get a"
-        " code for the tablet to open.",
-        name=member.name,
-    )
-    number = localizer.text("Number")
-    return (
-        Heading(localizer.text("By hand: {title}", title=session.matter.title)),
-        Paragraph(words),
-        Paragraph(f"{number}: ", Mono(number_of(session)), f" {member.id}"),
-    )
 
 
 def tablet_doc(member: Member, link: str, expires_at_ms: int, localizer: Localizer) -> Doc:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
-from appservices.signing.core.records import ClauseKind, Level
+from appservices.signing.core.records import ClauseKind
 from appservices.signing.core.session import BROKEN_OFF, State
 from appservices.signing.core.texts import blind
 from appservices.signing.core.texts.words import (

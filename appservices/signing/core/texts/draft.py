@@ -17,17 +17,18 @@ from appservices.signing.core.texts.words import (
     named,
 )
 from veche.documents.signatures.words import words_of
-from veche.protocol.message import Bullets, Code, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.message import Bullets, Code, Doc, Facts, Heading, Item, Link, Mono, Paragraph
 from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.boxes import BoxError
+    from appservices.signing.core.levels import Level
     from appservices.signing.core.order import OrderError
     from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.core.places import Place
-    from appservices.signing.core.records import Level, Member, Session
+    from appservices.signing.core.records import Member, Session
     from veche.documents.signatures.report import Report
     from veche.protocol.texts.localizer import Localizer
 
@@ -187,15 +188,6 @@ def problem_doc(error: OrderError, localizer: Localizer) -> Doc:
     words = localizer.text(_PROBLEMS[error.problem], word=word, roles=roles)
     example = _EXAMPLES.get(error.problem, "bob, carol then dave")
     return (Paragraph(words, " ", Mono(example)),)
-
-
-def nobody_doc(typed: str, localizer: Localizer) -> Doc:
-    """That somebody is not there."""
-    words = localizer.text(
-        "I find nobody called {name}. Look at how the name is written, and write all of it again.",
-        name=typed,
-    )
-    return (Paragraph(words),)
 
 
 def taken_doc(typed: str, localizer: Localizer) -> Doc:
@@ -469,3 +461,14 @@ def _stages(session: Session, localizer: Localizer) -> list[Item]:
     if copies:
         lines.append(localizer.text("Get a copy: {names}", names=", ".join(copies)))
     return lines
+
+
+def own_page_doc(page: str | None, localizer: Localizer) -> Doc:
+    """Where whoever has a document signed sees how it stands; nothing where there are no pages."""
+    if page is None:
+        return ()
+    words = localizer.text(
+        "Who has signed, more time, reminding, taking it back, the file and the report are on your"
+        " page of it; the link is for you alone:"
+    )
+    return (Paragraph(Link(words, page)),)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.identification import LASTS_MS
-from appservices.signing.core.texts.meeting import PAPERS, SEEN
+from appservices.signing.core.texts.guests import PAPERS, SEEN
 from veche.protocol.message import Bold, Bullets, Doc, Mono, Paragraph
 
 if TYPE_CHECKING:

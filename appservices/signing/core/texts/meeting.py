@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from appservices.signing.core.guests import Papers
-from appservices.signing.core.texts.by_hand import tablet_doc, writer_doc
+from appservices.signing.core.texts.by_hand import tablet_doc
+from appservices.signing.core.texts.guests import SEEN
 from appservices.signing.core.texts.words import number_of
-from veche.protocol.message import Bold, Bullets, Doc, Heading, Link, Mono, Paragraph
-from veche.protocol.texts.catalogue import N_
+from veche.protocol.message import Bold, Bullets, Doc, Link, Mono, Paragraph
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from appservices.signing.core.guests import Papers
     from appservices.signing.core.records import Member, Session
     from veche.protocol.texts.localizer import Localizer
-
-PAPERS: Final[Mapping[Papers, str]] = {
-    Papers.PASSPORT: N_("A passport"),
-    Papers.IDENTITY_CARD: N_("An identity card"),
-    Papers.RESIDENCE_PERMIT: N_("A residence permit"),
-    Papers.DRIVING_LICENCE: N_("A driving licence"),
-}
-SEEN: Final[Mapping[Papers, str]] = {
-    Papers.PASSPORT: N_("I have seen the passport of {name}."),
-    Papers.IDENTITY_CARD: N_("I have seen the identity card of {name}."),
-    Papers.RESIDENCE_PERMIT: N_("I have seen the residence permit of {name}."),
-    Papers.DRIVING_LICENCE: N_("I have seen the driving licence of {name}."),
-}
-
-
-def guest_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
-    """That somebody signs in person, before whoever reads this."""
-    if member.is_by_hand:
-        return writer_doc(session, member, localizer)
-    words = localizer.text(
-        "{name} has no account and signs in person, on their own phone. When they are with you and"
-        " have an identity document, choose below: you get a code for their phone to scan.",
-        name=member.name,
-    )
-    number = localizer.text("Number")
-    return (
-        Heading(localizer.text("In person: {title}", title=session.matter.title)),
-        Paragraph(words),
-        Paragraph(f"{number}: ", Mono(number_of(session)), f" {member.id}"),
-    )
 
 
 def code_doc(
@@ -99,15 +69,6 @@ def attest_doc(session: Session, member: Member, code: str, localizer: Localizer
         " nowhere."
     )
     return (Paragraph(words, " ", Bold(code)), Paragraph(ask))
-
-
-def name_doc(papers: Papers, localizer: Localizer) -> Doc:
-    """The question for the name."""
-    words = localizer.text(
-        "{papers}: which name stands in it? Write first name and family name as they stand there.",
-        papers=localizer.text(PAPERS[papers]),
-    )
-    return (Paragraph(words),)
 
 
 def other_name_doc(member: Member, typed: str, localizer: Localizer) -> Doc:

@@ -25,7 +25,8 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.core.records import Level, Member, Session
+    from appservices.signing.core.levels import Level
+    from appservices.signing.core.records import Member, Session
     from veche.protocol.texts.localizer import Localizer
 
 

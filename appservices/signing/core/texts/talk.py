@@ -14,7 +14,7 @@ from appservices.signing.core.errors import (
     NotRegistrarError,
     NotYourTurnError,
 )
-from appservices.signing.core.records import Level
+from appservices.signing.core.levels import Level
 from appservices.signing.core.session import NotNowError
 from appservices.signing.core.texts import blind
 from appservices.signing.core.texts.words import LEVELS, SESSIONS, named, number_of, titled
@@ -190,5 +190,14 @@ def clauses_doc(localizer: Localizer) -> Doc:
     """That a document with clauses is signed on its page."""
     words = localizer.text(
         "Some of its clauses are asked about one by one, so please sign it on its page."
+    )
+    return (Paragraph(words),)
+
+
+def nobody_doc(typed: str, localizer: Localizer) -> Doc:
+    """That somebody is not there."""
+    words = localizer.text(
+        "I find nobody called {name}. Look at how the name is written, and write all of it again.",
+        name=typed,
     )
     return (Paragraph(words),)

@@ -11,7 +11,8 @@ from veche.protocol.message import Bullets, Doc, Heading, Item, Link, Mono, Para
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.signing.core.records import Level, Session
+    from appservices.signing.core.levels import Level
+    from appservices.signing.core.records import Session
     from veche.protocol.texts.localizer import Localizer
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.signing.core.levels import OWN_LEVELS, Level
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
-from appservices.signing.core.records import OWN_LEVELS, Level, Mode, SessionEffect
+from appservices.signing.core.records import Mode, SessionEffect
 from appservices.signing.core.session import State
 from veche.protocol.message import Mono
 from veche.protocol.texts.catalogue import N_

@@ -15,8 +15,8 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.defer import Deferred
 
 from appservices.signing.config import AnchorSection
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Level
 from appservices.signing.service.files import kept
 from appservices.signing.service.inviting import Invited
 from appservices.signing.sign_command import command

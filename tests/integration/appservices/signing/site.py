@@ -33,8 +33,9 @@ from appservices.signing.config import (
     SigningSection,
     StampsSection,
 )
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Role, Stage
-from appservices.signing.core.records import Level, fields_of
+from appservices.signing.core.records import fields_of
 from appservices.signing.keys.pool import SigningPool
 from appservices.signing.routes import API, routes
 from appservices.signing.service import drafting

@@ -11,8 +11,8 @@ from appservices.signing.core import parties
 from appservices.signing.core.evidence import record as evidence
 from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Role, Stage
-from appservices.signing.core.records import Level
 from appservices.signing.service import acting, certifying, taking
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.tokens import key_text

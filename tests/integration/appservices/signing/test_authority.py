@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from appservices.signing.core.levels import Level
 from appservices.signing.core.papers.any_files import AnyFile
 from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Level
 from appservices.signing.core.session import State
 from appservices.signing.service.batches import SOW
 from appservices.signing.service.ending import CLOSE

@@ -14,8 +14,8 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 
 from appservices.signing.core.evidence.checks import check_evidence
 from appservices.signing.core.judged import judged
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Level
 from appservices.signing.keys.places import open_token
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.recording import record_of

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from appservices.signing.core.judged import judged
-from appservices.signing.core.records import Level
+from appservices.signing.core.levels import Level
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.provider_site import ProviderSite
 from tests.integration.appservices.signing.site import ALICE, BOB

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import load_der_x509_certificate
 
 from appservices.signing.core.judged import judged
-from appservices.signing.core.records import Level
+from appservices.signing.core.levels import Level
 from appservices.signing.service import remote_signing
 from tests.integration.appservices.signing.provider_site import ProviderSite
 from tests.integration.appservices.signing.site import ALICE, BOB

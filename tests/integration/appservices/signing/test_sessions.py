@@ -14,8 +14,9 @@ import pytest
 
 from appservices.signing.config import SessionsSection
 from appservices.signing.core.errors import AlreadySignedError, DelegationError, NotYourTurnError
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import PlanError, Role, Stage
-from appservices.signing.core.records import Level, SessionEffect
+from appservices.signing.core.records import SessionEffect
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.service import acting, drafting
 from appservices.signing.service.cards import OPEN_CHAT

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pyhanko.sign.diff_analysis import ModificationLevel
 
+from appservices.signing.core.levels import Level as RecordLevel
 from appservices.signing.core.parties import Party, Role, Stage
-from appservices.signing.core.records import Level as RecordLevel
 from appservices.signing.core.records import Member, parties_sha256
 from appservices.signing.keys.core.document_code import code_of
 from appservices.signing.keys.core.issuing import STAMP_POLICY

@@ -17,9 +17,9 @@ from appservices.signing.core.boxes import (
     foot_cells,
     seating,
 )
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Role
 from appservices.signing.core.places import PageSize, Place, Side
-from appservices.signing.core.records import Level
 from tests.support.tables import each_row
 from veche.documents.pdf.appearance import Look
 from veche.documents.pdf.letters import signature_font

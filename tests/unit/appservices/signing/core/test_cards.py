@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import attrs
 
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import (
     Clause,
     ClauseKind,
-    Level,
     Matter,
     Member,
     Mode,

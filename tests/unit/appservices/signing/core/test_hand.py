@@ -15,6 +15,7 @@ from appservices.signing.core.hand import (
     witness_of,
     writer_of,
 )
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import (
     CAN_ACT,
     Party,
@@ -27,7 +28,6 @@ from appservices.signing.core.parties import (
 from appservices.signing.core.records import (
     Clause,
     ClauseKind,
-    Level,
     Matter,
     Member,
     Mode,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Party, Role, Stage
-from appservices.signing.core.records import Level, Matter, Member, Session, SessionEffect
+from appservices.signing.core.records import Matter, Member, Session, SessionEffect
 from appservices.signing.core.session import State
 from appservices.signing.service.laying import rules_of, seats_of
 from tests.support.tables import each_row

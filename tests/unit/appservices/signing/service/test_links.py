@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from appservices.signing.core.levels import Level
 from appservices.signing.core.parties import Party, Role
-from appservices.signing.core.records import Level, Member
+from appservices.signing.core.records import Member
 from appservices.signing.service.naming import name_of, user_named
 from appservices.signing.service.tokens import (
     CHARACTERS,
