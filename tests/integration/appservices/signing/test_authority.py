@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from appservices.signing.core.levels import Level
-from appservices.signing.core.papers.any_files import AnyFile
-from appservices.signing.core.parties import Role
-from appservices.signing.core.session import State
-from appservices.signing.service.batches import SOW
-from appservices.signing.service.ending import CLOSE
-from appservices.signing.service.inviting import Invited
-from appservices.signing.store import sessions
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.batches.service import SOW
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.papers.core.any_files import AnyFile
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service.ending import CLOSE
+from appservices.signing.sessions.store import sessions
 from tests.integration.appservices.signing.blind import BlindSite, People
 from tests.integration.appservices.signing.by_hand import HandSite
 from tests.integration.appservices.signing.chats import BOT, DAVE

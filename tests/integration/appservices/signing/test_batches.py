@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from appservices.signing.service.batches import ROW, SOW
+from appservices.signing.batches.service import ROW, SOW
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, DAY_MS, PDF
 

@@ -6,10 +6,11 @@ import hashlib
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.guests import guest_id
-from appservices.signing.core.session import State
-from appservices.signing.service import ending, renewals
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.renewal import service as renewals
+from appservices.signing.sessions.core.guests import guest_id
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service import ending
 from tests.integration.appservices.signing.blind import CANARY, PDF, TITLE, BlindSite, signers
 from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from appservices.signing.cli import open_authority
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.session import State
-from appservices.signing.keys.core.issuing import Holder, stamps_certificate
-from appservices.signing.service.authorities import STAMPS
+from appservices.signing.authority.core.issuing import Holder, stamps_certificate
+from appservices.signing.authority.service.authorities import STAMPS
+from appservices.signing.commands.ca import open_authority
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.sessions.core.session import State
 from tests.integration.appservices.signing.blind import CANARY, BlindSite
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, reactor

@@ -12,7 +12,7 @@ import pytest
 from twisted.internet import utils
 from twisted.internet.defer import Deferred
 
-from appservices.signing.service.batches import SOW
+from appservices.signing.batches.service import SOW
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, TOWN_KEY
 from tests.integration.veche.rig import until

@@ -13,10 +13,10 @@ import psycopg2.errors
 import pytest
 from twisted.internet.defer import Deferred
 
-from appservices.signing.core.parties import Role
-from appservices.signing.service.batches import SOW
-from appservices.signing.service.inviting import Invited
-from appservices.signing.store import events
+from appservices.signing.batches.service import SOW
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.store import events
 from tests.integration.appservices.signing.by_hand import HandSite
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import (

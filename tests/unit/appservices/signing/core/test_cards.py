@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from appservices.signing.core.levels import Level
-from appservices.signing.core.parties import Party, PartyState, Role, Stage
-from appservices.signing.core.records import (
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.cards.texts.cards import card_doc, is_in_force, result_words
+from appservices.signing.cards.texts.news import file_caption, result_doc
+from appservices.signing.sessions.core.parties import Party, PartyState, Role, Stage
+from appservices.signing.sessions.core.records import (
     Clause,
     ClauseKind,
     Matter,
@@ -16,11 +18,9 @@ from appservices.signing.core.records import (
     Session,
     SessionEffect,
 )
-from appservices.signing.core.session import State
-from appservices.signing.core.texts.cards import card_doc, is_in_force, result_words
-from appservices.signing.core.texts.news import file_caption, result_doc
-from appservices.signing.core.texts.words import counted, headed
-from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service.conversation import CATALOGUE
+from appservices.signing.sessions.texts.words import counted, headed
 from tests.support.tables import each_row
 from veche.protocol.ids import Ulid
 from veche.protocol.message import body, edit, text

@@ -7,16 +7,11 @@ import itertools
 import attrs
 import pytest
 
-from appservices.signing.core.errors import ByHandError
-from appservices.signing.core.guests import Registrar
-from appservices.signing.core.hand import (
-    check_by_hand,
-    is_written,
-    witness_of,
-    writer_of,
-)
-from appservices.signing.core.levels import Level
-from appservices.signing.core.parties import (
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.sessions.core.errors import ByHandError
+from appservices.signing.sessions.core.guests import Registrar
+from appservices.signing.sessions.core.hand import check_by_hand, is_written, witness_of, writer_of
+from appservices.signing.sessions.core.parties import (
     CAN_ACT,
     Party,
     PartyState,
@@ -25,7 +20,7 @@ from appservices.signing.core.parties import (
     Role,
     Stage,
 )
-from appservices.signing.core.records import (
+from appservices.signing.sessions.core.records import (
     Clause,
     ClauseKind,
     Matter,
@@ -35,7 +30,7 @@ from appservices.signing.core.records import (
     SessionEffect,
     clauses_of,
 )
-from appservices.signing.core.session import State
+from appservices.signing.sessions.core.session import State
 from tests.support.tables import each_row
 from veche.protocol.ids import Ulid, UserId
 
