@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appservices.signing.batches.jobs import MakeRow, Sow
-from appservices.signing.batches.service import ROW, SOW
+from appservices.signing.batches.jobs import MakeRow, ScheduleRows
+from appservices.signing.batches.service import ROW, SCHEDULE_ROWS
 from appservices.signing.cards.service import cards, together
 from appservices.signing.chats.service.chats import greet
 from appservices.signing.chats.service.checking import CHECK, Check
 from appservices.signing.chats.service.delegation_talk import DELEGATE, Delegate
-from appservices.signing.chats.service.mine import EXPORT, Export
+from appservices.signing.chats.service.documents import EXPORT, Export
 from appservices.signing.closing.service.closing import Close
 from appservices.signing.closing.service.organisation_seals import PutSeal
 from appservices.signing.delivery.service import delivery, forgetting
@@ -36,7 +36,7 @@ from veche.protocol.ids import RoomId, UserId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
@@ -65,7 +65,7 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
         READ: Read(parts),
         REMIND: _Remind(parts),
         ROW: MakeRow(parts),
-        SOW: Sow(parts),
+        SCHEDULE_ROWS: ScheduleRows(parts),
         LOOK: Look(parts.signing.renew_stamped_before_ms),
         RENEW: Renew(parts),
         guardians.NAME: guardians.NameGuardians(parts),
@@ -80,7 +80,7 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
 
 
 class _Handler(ChatJob[Parts]):
-    def _scene(self, txn: Cursor, job: Job, now_ms: int) -> Scene:
+    def _conversation(self, txn: Cursor, job: Job, now_ms: int) -> Conversation:
         return self._parts.conversation(txn, job.id, now_ms)
 
 
@@ -108,7 +108,7 @@ class _Deadline(_Handler):
     """The time of a session, or of one party, is over."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene, payload = self._scene(txn, job, now_ms), job.payload
+        scene, payload = self._conversation(txn, job, now_ms), job.payload
         session = scene.session(payload["session"])
         if session is None or not is_current(session, payload["party"], payload["deadline_at_ms"]):
             return
@@ -122,7 +122,7 @@ class _Remind(_Handler):
     """The time of a session, or of one party, soon will be over."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene, payload = self._scene(txn, job, now_ms), job.payload
+        scene, payload = self._conversation(txn, job, now_ms), job.payload
         session = scene.session(payload["session"])
         if session is None or not is_current(session, payload["party"], payload["deadline_at_ms"]):
             return

@@ -11,11 +11,11 @@ from appservices.signing.in_person.routes.tablets import TabletRoutes
 from appservices.signing.organisations.routes.organisations import OrganisationRoutes
 from appservices.signing.organisations.routes.seals import SealRoutes
 from appservices.signing.pages.routes.api import API
-from appservices.signing.pages.routes.blind import BlindRoutes
 from appservices.signing.pages.routes.delegation import DelegationRoutes
 from appservices.signing.pages.routes.lists import ListRoutes
 from appservices.signing.pages.routes.own_certificates import OwnCertificateRoutes
 from appservices.signing.pages.routes.parties import PartyRoutes
+from appservices.signing.pages.routes.private import BlindRoutes
 from appservices.signing.pages.routes.providers import ProviderRoutes
 from appservices.signing.pages.routes.public import PublicRoutes
 from appservices.signing.pages.routes.requests import OwnedRoutes

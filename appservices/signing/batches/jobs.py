@@ -11,7 +11,7 @@ from appservices.signing.batches.service import (
     PACE_MS,
     ROW,
     failed_row,
-    sow_later,
+    schedule_rows,
     why_of,
 )
 from appservices.signing.batches.store import MADE, WAITING, Row
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.batches.store import Batch
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
@@ -49,7 +49,7 @@ _CHANGED = Problem("template", "was changed meanwhile: ask again")
 _FAILS = Problem("template", "does not work with these answers")
 
 
-class Sow(ChatJob[Parts]):
+class ScheduleRows(ChatJob[Parts]):
     """Has the next rows of a batch made, as long as there are any."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
@@ -62,7 +62,7 @@ class Sow(ChatJob[Parts]):
             jobs.schedule(txn, Job(effect_id(ROW, batch_id, n), ROW, payload, now_ms))
         last = found[-1] if found else after
         if room <= 0 or store.waiting_after(txn, batch_id, last, 1):
-            sow_later(txn, batch_id, last, job.payload["step"] + 1, now_ms + PACE_MS)
+            schedule_rows(txn, batch_id, last, job.payload["step"] + 1, now_ms + PACE_MS)
 
 
 class MakeRow(ChatJob[Parts]):
@@ -114,7 +114,7 @@ class MakeRow(ChatJob[Parts]):
             _keep(scene, batch, failed_row(n, row.told, [Problem("row", str(error))]))
 
 
-def _keep(scene: Scene, batch: Batch, changed: Row) -> None:
+def _keep(scene: Conversation, batch: Batch, changed: Row) -> None:
     """Keep what became of a row, and tell it."""
     store.save(scene.txn, scene.vault, batch.id, changed)
     _tell_of_row(scene, batch, changed)
@@ -130,7 +130,7 @@ def _make(parts: Parts, batch: Batch, row: Row) -> Made:
     return Made(named, filled, make_document(named.folder, filled.filling))
 
 
-def _sent(scene: Scene, batch: Batch, row: Row, made: Made) -> Row:
+def _sent(scene: Conversation, batch: Batch, row: Row, made: Made) -> Row:
     """The session of a row, kept and sent; what it cannot be leaves nothing behind."""
     scene.txn.execute("SAVEPOINT batch_row")
     try:
@@ -146,7 +146,7 @@ def _sent(scene: Scene, batch: Batch, row: Row, made: Made) -> Row:
     return Row(row.n, MADE, {"reference": row.told["reference"]}, session_id)
 
 
-def _session_of(scene: Scene, batch: Batch, row: Row, made: Made) -> str:
+def _session_of(scene: Conversation, batch: Batch, row: Row, made: Made) -> str:
     digest = hashlib.sha256(batch.version + canonical(dict(row.told), where="row")).digest()
     asked = Asked(batch.requester, digest.hex(), digest)
     options = Options(
@@ -163,7 +163,7 @@ def _session_of(scene: Scene, batch: Batch, row: Row, made: Made) -> str:
     return session.id
 
 
-def _tell_of_row(scene: Scene, batch: Batch, row: Row) -> None:
+def _tell_of_row(scene: Conversation, batch: Batch, row: Row) -> None:
     """Let the organisation hear what became of a row."""
     what = ROW_FAILED if row.session_id is None else ROW_MADE
     events.wait_turn(scene.txn, batch.requester)

@@ -103,7 +103,7 @@ class TemplateRoutes(CallerRoutes):
     )
     def batch(self, txn: Cursor, call: Call) -> BatchView:
         """Counts, and what is wrong with the rows that failed."""
-        scene = self._scene(txn, call, "batch")
+        scene = self._conversation(txn, call, "batch")
         return batches.view(scene, call.caller.id, call.path_args["batch"])
 
     @API.by_key().transaction(
@@ -117,7 +117,7 @@ class TemplateRoutes(CallerRoutes):
     )
     def rows(self, txn: Cursor, call: Call) -> BatchRowsView:
         """Each with its session."""
-        scene = self._scene(txn, call, "batch rows")
+        scene = self._conversation(txn, call, "batch rows")
         batch, after = call.path_args["batch"], call.query.after
         return batches.rows_view(scene, call.caller.id, batch, after)
 
@@ -146,7 +146,7 @@ class TemplateRoutes(CallerRoutes):
         body: BatchBody,
         found: tuple[Named, str, list[Row]],
     ) -> BatchView:
-        scene = self._scene(txn, call, f"batch {asked.caller} {asked.key}")
+        scene = self._conversation(txn, call, f"batch {asked.caller} {asked.key}")
         return batches.view(scene, asked.caller, batches.order(scene, asked, body, found))
 
     async def _away(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -42,12 +42,12 @@ from veche.protocol.wire import mapping, parse
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
     from appservices.signing.templates.api import TableQuery
     from appservices.signing.templates.service.filling import Named
     from veche.runtime.database import Cursor
 
-SOW: Final = "signing.batch"
+SCHEDULE_ROWS: Final = "signing.batch"
 """Job: has the next rows of a batch made."""
 ROW: Final = "signing.batch_row"
 """Job: makes and sends the session of one row."""
@@ -169,7 +169,9 @@ def dry_view(named: Named, rows: Sequence[Row]) -> BatchView:
     )
 
 
-def order(scene: Scene, asked: Asked, body: BatchBody, found: tuple[Named, str, list[Row]]) -> str:
+def order(
+    scene: Conversation, asked: Asked, body: BatchBody, found: tuple[Named, str, list[Row]]
+) -> str:
     """Keep a batch, and have it made; the same key again gives the same one.
 
     Returns:
@@ -199,17 +201,17 @@ def order(scene: Scene, asked: Asked, body: BatchBody, found: tuple[Named, str, 
         made_at_ms=scene.now_ms,
     )
     store.add(scene.txn, scene.vault, batch, rows, (asked.key, asked.sha256))
-    sow_later(scene.txn, batch.id, 0, 0, scene.now_ms)
+    schedule_rows(scene.txn, batch.id, 0, 0, scene.now_ms)
     return batch.id
 
 
-def view(scene: Scene, caller: str, batch_id: str) -> BatchView:
+def view(scene: Conversation, caller: str, batch_id: str) -> BatchView:
     """How far a batch has got.
 
     Raises:
         NotFoundError: The organisation has no such.
     """
-    batch = _owned(scene, caller, batch_id)
+    batch = _own_batch(scene, caller, batch_id)
     counts = store.counts(scene.txn, batch.id)
     failed = store.failed(scene.txn, scene.vault, batch.id, PROBLEMS_MAX)
     return BatchView(
@@ -223,13 +225,13 @@ def view(scene: Scene, caller: str, batch_id: str) -> BatchView:
     )
 
 
-def rows_view(scene: Scene, caller: str, batch_id: str, after: int) -> BatchRowsView:
+def rows_view(scene: Conversation, caller: str, batch_id: str, after: int) -> BatchRowsView:
     """What became of the rows after a number, at most ``PAGE_ROWS_MAX``.
 
     Raises:
         NotFoundError: The organisation has no such batch.
     """
-    batch = _owned(scene, caller, batch_id)
+    batch = _own_batch(scene, caller, batch_id)
     found = store.rows(scene.txn, scene.vault, batch.id, after, PAGE_ROWS_MAX)
     rows = [
         BatchRowView(
@@ -244,17 +246,17 @@ def rows_view(scene: Scene, caller: str, batch_id: str, after: int) -> BatchRows
     return BatchRowsView(rows=rows, cursor=found[-1].n if found else after)
 
 
-def _owned(scene: Scene, caller: str, batch_id: str) -> Batch:
+def _own_batch(scene: Conversation, caller: str, batch_id: str) -> Batch:
     batch = store.read(scene.txn, batch_id)
     if batch is None or batch.requester != caller:
         raise NotFoundError("Your organisation has no such batch")
     return batch
 
 
-def sow_later(txn: Cursor, batch_id: str, after: int, step: int, at_ms: int) -> None:
+def schedule_rows(txn: Cursor, batch_id: str, after: int, step: int, at_ms: int) -> None:
     """Have the rows after a number made from a moment on; each batch counts its steps."""
     payload = {"batch": batch_id, "after": after, "step": step}
-    jobs.schedule(txn, Job(effect_id(SOW, batch_id, step), SOW, payload, at_ms))
+    jobs.schedule(txn, Job(effect_id(SCHEDULE_ROWS, batch_id, step), SCHEDULE_ROWS, payload, at_ms))
 
 
 def failed_row(n: int, told: object, problems: Sequence[Problem]) -> Row:

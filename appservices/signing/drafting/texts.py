@@ -240,7 +240,7 @@ def only_pdf_doc(localizer: Localizer) -> Doc:
 def review_doc(session: Session, localizer: Localizer) -> Doc:
     """All of it, before it is sent."""
     facts: list[tuple[str, Item]] = [
-        (localizer.text("Title"), session.matter.title),
+        (localizer.text("Title"), session.subject.title),
         (localizer.text("How it is signed"), localizer.text(LEVELS[session.level_min])),
         (localizer.text("Until"), localizer.moment(session.deadline_at_ms)),
         (localizer.text("Effect"), localizer.text(EFFECTS[session.effect])),
@@ -272,7 +272,7 @@ def no_page_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
     words = localizer.plural(
         "{name} cannot sign on page {page}: the document has one page. Write again who signs.",
         "{name} cannot sign on page {page}: the document has {count} pages. Write again who signs.",
-        session.matter.pages,
+        session.subject.pages,
         name=member.name,
         page=page,
     )
@@ -347,7 +347,7 @@ def _place(place: Place, localizer: Localizer) -> str:
 
 
 def _who(session: Session, localizer: Localizer) -> str:
-    if not session.matter.is_each:
+    if not session.subject.is_each:
         return localizer.text("Who signs:")
     return localizer.plural(
         "Who signs, in one document of their own:",

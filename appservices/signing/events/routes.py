@@ -84,7 +84,7 @@ class WebhookRoutes(CallerRoutes):
         before = next((one for one in known if one.url == url), None)
         if before is not None:
             return before
-        scene = self._scene(txn, call, f"webhook {caller} {url}")
+        scene = self._conversation(txn, call, f"webhook {caller} {url}")
         id_ = scene.sender.fresh_ulid("webhook")
         return self._webhooks.add(txn, caller, id_, call.body, call.now_ms)
 

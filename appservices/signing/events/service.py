@@ -71,7 +71,7 @@ class SigningFeed:
             row = batches.row(txn, self._vault, one.batch, one.row)
             return "" if row is None else str(mapping(row.told).get("reference", ""))
         session = sessions.read(txn, self._vault, str(one.session_id))
-        return "" if session is None else session.matter.reference
+        return "" if session is None else session.subject.reference
 
 
 def rules_of(section: SessionsSection) -> Rules:

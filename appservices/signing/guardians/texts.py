@@ -158,7 +158,7 @@ def look_doc(session: Session, member: Member, view: RuleView, localizer: Locali
     facts: list[tuple[str, Item]] = [
         (localizer.text("Of"), _named(view.owner)),
         (localizer.text("Document"), Bold(titled(session, localizer))),
-        (localizer.text("Asked for by"), session.matter.requester_name),
+        (localizer.text("Asked for by"), session.subject.requester_name),
         (localizer.text("Others who take part"), ", ".join(others) or "–"),
         (localizer.text("Code"), Mono(session.code)),
     ]

@@ -27,7 +27,7 @@ from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.approval import ShownHand
     from veche.protocol.ids import EffectId
 
@@ -37,7 +37,7 @@ OVER: Final = "signing.hand"
 """Job: the time for the witness's signature is over."""
 
 
-def check(scene: Scene, session: Session, member: Member) -> None:
+def check(scene: Conversation, session: Session, member: Member) -> None:
     """Make sure that a witness of what is written by hand may sign that; others may.
 
     Raises:
@@ -55,7 +55,9 @@ def check(scene: Scene, session: Session, member: Member) -> None:
         raise NotRegistrarError
 
 
-def counted(scene: Scene, session: Session, witness: Member, signature: Signature) -> Session:
+def counted(
+    scene: Conversation, session: Session, witness: Member, signature: Signature
+) -> Session:
     """The session in which who wrote by hand has signed as well, now that the witness does.
 
     Args:
@@ -94,7 +96,7 @@ def counted(scene: Scene, session: Session, witness: Member, signature: Signatur
     return session.with_plan(session.plan.with_state(writer.id, PartyState.SIGNED))
 
 
-def withdrawn(scene: Scene, session: Session, writer: Member) -> Session:
+def withdrawn(scene: Conversation, session: Session, writer: Member) -> Session:
     """The session in which what somebody wrote counts no more, and they can write anew.
 
     Returns:
@@ -120,7 +122,7 @@ def withdrawn(scene: Scene, session: Session, writer: Member) -> Session:
     return session
 
 
-def _end(scene: Scene, session: Session, writer: Member, meeting: str) -> None:
+def _end(scene: Conversation, session: Session, writer: Member, meeting: str) -> None:
     """End the clock of what was written, and what the registrar is still asked about it."""
     jobs.cancel(scene.txn, job_id(meeting))
     if writer.registrar is not None:
@@ -134,7 +136,7 @@ def job_id(meeting: str) -> EffectId:
     return effect_id(OVER, meeting)
 
 
-def _approved(scene: Scene, session: Session, nonce: str | None) -> ShownHand | None:
+def _approved(scene: Conversation, session: Session, nonce: str | None) -> ShownHand | None:
     """What a witness has approved of what was written by hand."""
     if nonce is None:
         return None

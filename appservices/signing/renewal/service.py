@@ -26,7 +26,7 @@ from appservices.signing.sessions.service.files import read_kept
 from appservices.signing.sessions.service.keeping import is_forgotten
 from appservices.signing.sessions.store import events, renewals, revisions
 from appservices.signing.sessions.store.revisions import Revision
-from appservices.signing.sessions.texts.blind import renew_doc
+from appservices.signing.sessions.texts.private import renew_doc
 from veche.bots import ChatJob
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.signed_file import lasting_addresses
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.authority.service.authorities import Authorities
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.service.files import Kept
     from veche.documents.signatures.report import Report
     from veche.protocol.errors import RefusedError
@@ -166,7 +166,7 @@ def renew_kept(parts: Parts, kept: Kept, now_ms: int) -> Renewed:
     return Renewed(renewed, increment, report)
 
 
-def keep(scene: Scene, session: Session, renewed: Renewed) -> None:
+def keep(scene: Conversation, session: Session, renewed: Renewed) -> None:
     """Keep a renewed file as one more revision."""
     head, number = session.head_sha256, session.revision + 1
     assert head is not None, "it was closed"  # noqa: S101 -- our bug
@@ -177,7 +177,7 @@ def keep(scene: Scene, session: Session, renewed: Renewed) -> None:
         previous_sha256=head,
         sha256=digest,
         size=len(renewed.increment),
-        increment=encrypt(session.matter.key, renewed.increment, increment_of(number)),
+        increment=encrypt(session.subject.key, renewed.increment, increment_of(number)),
         at_ms=scene.now_ms,
     )
     revisions.add(scene.txn, session.id, revision)
@@ -188,7 +188,7 @@ def keep(scene: Scene, session: Session, renewed: Renewed) -> None:
     delivery.order(scene, scene.save(session), verdict)
 
 
-def _ask_pages(scene: Scene, session: Session) -> None:
+def _ask_pages(scene: Conversation, session: Session) -> None:
     """Tell the parties of a file that only browsers can read that one of them has to renew it."""
     asked = [
         one.at_ms

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.cards.service import telling
+from appservices.signing.cards.service import news
 from appservices.signing.parties.service import acting
 from appservices.signing.sessions.core.parties import CAN_ACT, Party, PartyState, Role
 from appservices.signing.sessions.core.records import Member
@@ -21,13 +21,15 @@ from veche.protocol.errors import NotFoundError
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.ids import UserId
 
 NO_SUCH: Final = "There is no such document here, or it is not yours"
 
 
-def owned(scene: Scene, person: UserId, session_id: str, *, is_locked: bool = False) -> Session:
+def own_session(
+    scene: Conversation, person: UserId, session_id: str, *, is_locked: bool = False
+) -> Session:
     """A document that somebody has sent to have it signed.
 
     Raises:
@@ -47,11 +49,11 @@ def asker(session: Session) -> Member:
         return mine[-1]
     number = 1 + max((int(one.id[1:]) for one in session.members), default=0)
     party = Party(f"p{number}", Role.VIEWER, PartyState.WAITING)
-    name = session.matter.requester_name
+    name = session.subject.requester_name
     return Member(party, session.requester, name, "", session.level_min)
 
 
-def page_of(scene: Scene, session: Session) -> str | None:
+def page_of(scene: Conversation, session: Session) -> str | None:
     """Address of the page of whoever asks; None if there is none here.
 
     Whoever takes part has one page for both. Of a private document it has to be opened by the link
@@ -62,7 +64,7 @@ def page_of(scene: Scene, session: Session) -> str | None:
     mine = asker(session)
     if session.member(mine.id) is not None:
         return scene.page_of(session, mine)
-    return scene.links.page("sign", fragment=f"r={session.id}&k={key_text(session.matter.key)}")
+    return scene.links.page("sign", fragment=f"r={session.id}&k={key_text(session.subject.key)}")
 
 
 @attrs.frozen
@@ -80,7 +82,7 @@ class Reminded:
     session: Session
 
 
-def remind(scene: Scene, session: Session) -> Reminded:
+def remind(scene: Conversation, session: Session) -> Reminded:
     """Remind whoever can act now.
 
     Args:
@@ -93,7 +95,7 @@ def remind(scene: Scene, session: Session) -> Reminded:
     if session.state is not State.OPEN:
         raise NotNowError(session.state)
     waiting = sum(1 for one in session.members if one.party.state in CAN_ACT)
-    before = events.count(scene.txn, session.id, telling.REMINDED)
+    before = events.count(scene.txn, session.id, news.REMINDED)
     session = acting.reminded(scene, session)
-    count = events.count(scene.txn, session.id, telling.REMINDED) - before
+    count = events.count(scene.txn, session.id, news.REMINDED) - before
     return Reminded(count, waiting, session)

@@ -15,7 +15,7 @@ from appservices.signing.sessions.core.records import clauses_of
 from appservices.signing.sessions.core.session import State
 from appservices.signing.sessions.core.topics import Topic
 from appservices.signing.sessions.service.conversation import CATALOGUE
-from appservices.signing.sessions.service.told import clause_view
+from appservices.signing.sessions.service.views import clause_view
 from appservices.signing.sessions.store import sessions
 from veche.chat import prompts
 from veche.chat.prompts import Closing
@@ -38,7 +38,7 @@ from veche.runtime.crypto.tracking import pin_identity
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Kept
     from veche.protocol.ids import EffectId, RoomId, UserId
 
@@ -56,7 +56,7 @@ SEND_FILE: Final = "signing.file"
 """Job: sends the document as it is before anybody signs, or with who has signed so far."""
 
 
-def show(scene: Scene, session: Session, party: str) -> Session:
+def show(scene: Conversation, session: Session, party: str) -> Session:
     """Ask a party, or change their card to what is so now.
 
     Who has no chat gets one first if they are asked something: nobody who left is called back for
@@ -85,7 +85,7 @@ def show(scene: Scene, session: Session, party: str) -> Session:
 
 
 def _show(
-    scene: Scene, session: Session, member: Member, room_id: RoomId, *, is_short: bool
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, *, is_short: bool
 ) -> Session:
     kept = _question(scene, session, member)
     is_asked = kept is not None and kept.prompt.expires_at_ms >= session.deadline_at_ms
@@ -100,13 +100,13 @@ def _show(
     return _ask(scene, session, member, room_id, is_short=is_short)
 
 
-def _question(scene: Scene, session: Session, member: Member) -> Kept | None:
+def _question(scene: Conversation, session: Session, member: Member) -> Kept | None:
     """The open question of a party's newest card."""
     asked = prompts.open_about(scene.txn, scene.sender.bot.user_id, about(session, member.id))
     return next((one for one in asked if one.effect == member.card), None)
 
 
-def end(scene: Scene, session: Session, member: Member) -> None:
+def end(scene: Conversation, session: Session, member: Member) -> None:
     """End the card of somebody who takes no part any more."""
     words = scene.localizer(member.user_id).text(
         "Whom you acted for acts themselves again: nothing is left to do for you."
@@ -119,7 +119,7 @@ def about(session: Session, party: str) -> str:
     return f"sign {session.id} {party}"
 
 
-def open_chat(scene: Scene, session: Session, member: Member, person: UserId) -> None:
+def open_chat(scene: Conversation, session: Session, member: Member, person: UserId) -> None:
     """Make a chat with a person who has none, and show a party's card there."""
     payload = {"person": person, "session": session.id, "party": member.id}
     id_ = scene.sender.fresh_id(OPEN_CHAT)
@@ -132,7 +132,7 @@ def can_act(session: Session, member: Member) -> bool:
 
 
 def payload(
-    scene: Scene,
+    scene: Conversation,
     session: Session,
     member: Member,
     prompt_id: str | None = None,
@@ -159,14 +159,14 @@ def payload(
             "id": session.id,
             "mode": session.mode.value,
             "state": session.state.value,
-            "title": session.matter.title,
-            "from_name": session.matter.requester_name,
+            "title": session.subject.title,
+            "from_name": session.subject.requester_name,
             "from_user": session.requester,
             "document": SignDocument(
                 sha256=encode_base64(paper.sha256),
                 bytes=paper.size,
                 pages=paper.pages,
-                mimetype=session.matter.kind or PDF,
+                mimetype=session.subject.kind or PDF,
             ),
             "clauses": [
                 clause_view(one) for one in (() if is_short else clauses_of(session, member))
@@ -206,7 +206,7 @@ def _party(member: Member) -> SignParty:
 
 
 def _ask(
-    scene: Scene, session: Session, member: Member, room_id: RoomId, *, is_short: bool
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, *, is_short: bool
 ) -> Session:
     person = member.user_id
     page, localizer = scene.page_of(session, member), scene.localizer(person)
@@ -238,7 +238,7 @@ def _ask(
     return _kept(session, member, room_id, card)
 
 
-def _hint(scene: Scene, session: Session, person: UserId, room_id: RoomId) -> None:
+def _hint(scene: Conversation, session: Session, person: UserId, room_id: RoomId) -> None:
     """Tell somebody for whom a second document waits that many can be signed at once."""
     waiting = sessions.waiting_for(scene.txn, person, _HINT_AT + 1)
     others = [one for one in waiting if one != session.id]
@@ -246,7 +246,7 @@ def _hint(scene: Scene, session: Session, person: UserId, room_id: RoomId) -> No
         scene.tell(room_id, person, many_doc(_HINT_AT, scene.localizer(person)), is_quiet=True)
 
 
-def order_file(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
+def order_file(scene: Conversation, session: Session, member: Member, room_id: RoomId) -> None:
     """Have the document sent into a party's chat."""
     payload = {"session": session.id, "person": member.person, "room": room_id}
     id_ = scene.sender.fresh_id(SEND_FILE)
@@ -254,7 +254,7 @@ def order_file(scene: Scene, session: Session, member: Member, room_id: RoomId) 
 
 
 def _change(
-    scene: Scene, session: Session, member: Member, kept: Kept | None, *, is_short: bool
+    scene: Conversation, session: Session, member: Member, kept: Kept | None, *, is_short: bool
 ) -> None:
     """Change a card in its place; the question on it ends once there is nothing to answer."""
     room_id, person = member.room_id, member.user_id
@@ -279,7 +279,7 @@ def _change(
     scene.change(room_id, person, member.card, content)
 
 
-def _choices(scene: Scene, session: Session, member: Member) -> tuple[Choice, ...]:
+def _choices(scene: Conversation, session: Session, member: Member) -> tuple[Choice, ...]:
     localizer = scene.localizer(member.user_id)
     choices: tuple[Choice, ...] = (
         Choice(id=SIGN, label=localizer.text("Read and sign"), style="primary"),

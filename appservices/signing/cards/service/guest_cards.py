@@ -12,14 +12,14 @@ from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.ids import RoomId
 
 HERE: Final = "here"
 
 
 def show(
-    scene: Scene, session: Session, member: Member, room_id: RoomId, *, is_asked: bool
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, *, is_asked: bool
 ) -> Session:
     """Ask the registrar of a guest to meet them; or end that question once it is over.
 

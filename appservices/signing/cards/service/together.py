@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.store.signatures import Signature
     from veche.runtime.database import Cursor
 
@@ -51,7 +51,7 @@ def is_together(signature: Signature) -> bool:
     return signature.nonce is not None and signatures.TOGETHER in signature.details
 
 
-def tell_signed(scene: Scene, signature: Signature, signer: UserId, to: UserId) -> None:
+def tell_signed(scene: Conversation, signature: Signature, signer: UserId, to: UserId) -> None:
     """Have it said soon that somebody has signed, with what else they sign by this approval.
 
     Args:
@@ -63,7 +63,7 @@ def tell_signed(scene: Scene, signature: Signature, signer: UserId, to: UserId) 
     _order(scene, SIGNED, signature.at_ms, {"to": to, "signer": signer, "nonce": signature.nonce})
 
 
-def completed(scene: Scene, session: Session, verdict: str | None) -> bool:
+def completed(scene: Conversation, session: Session, verdict: str | None) -> bool:
     """Whether it is said of several at once that a document is complete."""
     if session.state is not State.COMPLETED or verdict != SEALED or session.is_blind:
         return False
@@ -72,14 +72,14 @@ def completed(scene: Scene, session: Session, verdict: str | None) -> bool:
     return any(map(is_together, signatures.of_session(scene.txn, scene.vault, session.id)))
 
 
-def tell_completed(scene: Scene, session: Session, to: UserId) -> None:
+def tell_completed(scene: Conversation, session: Session, to: UserId) -> None:
     """Have it said soon that a document is complete, with those that become it at that time."""
     closed_at_ms = session.closed_at_ms
     assert closed_at_ms is not None, "it is closed"  # noqa: S101 -- our bug
     _order(scene, COMPLETE, closed_at_ms, {"to": to})
 
 
-def _order(scene: Scene, kind: str, at_ms: int, payload: dict[str, Any]) -> None:
+def _order(scene: Conversation, kind: str, at_ms: int, payload: dict[str, Any]) -> None:
     span = at_ms // SPAN_MS
     id_ = effect_id(kind, *payload.values(), span)
     due_at_ms = (span + 1) * SPAN_MS + GRACE_MS
@@ -145,7 +145,7 @@ class CompleteTogether(ChatJob[Parts]):
 
 
 def _signed(
-    scene: Scene, session_id: str, party: str
+    scene: Conversation, session_id: str, party: str
 ) -> Sequence[tuple[Session, Member, Signature]]:
     session = sessions.read(scene.txn, scene.vault, session_id)
     member = None if session is None else session.member(party)
@@ -155,6 +155,6 @@ def _signed(
     return [(session, member, one) for one in given if one.party == party]
 
 
-def _read(scene: Scene, ids: Sequence[str]) -> list[Session]:
+def _read(scene: Conversation, ids: Sequence[str]) -> list[Session]:
     found = (sessions.read(scene.txn, scene.vault, one) for one in ids)
     return [one for one in found if one is not None]

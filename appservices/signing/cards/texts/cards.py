@@ -8,7 +8,7 @@ from appservices.signing.authority.core.levels import Level
 from appservices.signing.sessions.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.sessions.core.records import ClauseKind
 from appservices.signing.sessions.core.session import BROKEN_OFF, State
-from appservices.signing.sessions.texts import blind
+from appservices.signing.sessions.texts import private
 from appservices.signing.sessions.texts.words import (
     EFFECTS,
     LEVELS,
@@ -99,7 +99,7 @@ def state_words(session: Session, member: Member, localizer: Localizer) -> str:
         other = session.member(member.delegated_to)
         return localizer.text("{name} acts for you.", name=other.name if other is not None else "?")
     if session.is_blind and member.party.state is PartyState.SIGNED:
-        return f"{localizer.text('You have signed.')} {blind.after_words(session, localizer)}"
+        return f"{localizer.text('You have signed.')} {private.after_words(session, localizer)}"
     return localizer.text(_YOURS[member.party.state])
 
 
@@ -121,7 +121,7 @@ def is_in_force(session: Session) -> bool:
 
 
 def _asks(session: Session, member: Member, localizer: Localizer) -> str:
-    names = {"name": session.matter.requester_name, "title": titled(session, localizer)}
+    names = {"name": session.subject.requester_name, "title": titled(session, localizer)}
     if member.party.role is Role.WITNESS:
         return localizer.text("{name} asks you to sign as a witness: {title}", **names)
     if member.party.role is Role.APPROVER:
@@ -132,7 +132,7 @@ def _asks(session: Session, member: Member, localizer: Localizer) -> str:
 def _facts(session: Session, localizer: Localizer) -> Facts:
     paper = session.paper
     assert paper is not None, "what is sent has a document"  # noqa: S101 -- our bug
-    asker: Item = (session.matter.requester_name, " ", Mono(session.requester))
+    asker: Item = (session.subject.requester_name, " ", Mono(session.requester))
     if session.is_blind:
         asker = Mono(session.requester)
     return Facts(
@@ -152,12 +152,12 @@ def _file(session: Session, paper: Paper, localizer: Localizer) -> list[tuple[st
     """What the document is: how many pages, or, of what has none, which file."""
     if not session.has_container:
         return [(localizer.text("Pages"), str(paper.pages))]
-    return file_facts(session.matter.filename, session.matter.kind, paper.size, localizer)
+    return file_facts(session.subject.filename, session.subject.kind, paper.size, localizer)
 
 
 def _before(session: Session, localizer: Localizer) -> Doc:
     """That others had signed the document before, and what that is worth."""
-    before = session.matter.before
+    before = session.subject.before
     if before is None:
         return ()
     words = localizer.text(
@@ -169,7 +169,7 @@ def _before(session: Session, localizer: Localizer) -> Doc:
 
 
 def _clauses(session: Session, localizer: Localizer) -> Doc:
-    asked = [one for one in session.matter.clauses if one.kind is not ClauseKind.REQUIRED]
+    asked = [one for one in session.subject.clauses if one.kind is not ClauseKind.REQUIRED]
     if not asked or session.is_blind:
         return ()
     titles = ", ".join(f"“{one.title}”" for one in asked)
@@ -198,7 +198,7 @@ def _enough(session: Session, localizer: Localizer) -> Doc:
 
 def _how(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
     if session.is_blind:
-        return blind.how_doc(session, member, page, localizer)
+        return private.how_doc(session, member, page, localizer)
     blocks: Doc = ()
     if page is not None:
         words = localizer.text("Read and sign it here; the link is for you alone:")

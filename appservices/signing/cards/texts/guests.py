@@ -40,7 +40,7 @@ def guest_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
     )
     number = localizer.text("Number")
     return (
-        Heading(localizer.text("In person: {title}", title=session.matter.title)),
+        Heading(localizer.text("In person: {title}", title=session.subject.title)),
         Paragraph(words),
         Paragraph(f"{number}: ", Mono(number_of(session)), f" {member.id}"),
     )
@@ -56,7 +56,7 @@ def writer_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
     )
     number = localizer.text("Number")
     return (
-        Heading(localizer.text("By hand: {title}", title=session.matter.title)),
+        Heading(localizer.text("By hand: {title}", title=session.subject.title)),
         Paragraph(words),
         Paragraph(f"{number}: ", Mono(number_of(session)), f" {member.id}"),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.cards.texts.cards import declined_words, result_words
 from appservices.signing.sessions.core.parties import PartyState
 from appservices.signing.sessions.core.session import ENDED, Input
-from appservices.signing.sessions.texts import blind, keeping
+from appservices.signing.sessions.texts import keeping, private
 from appservices.signing.sessions.texts.words import (
     LEVELS,
     counted,
@@ -67,7 +67,7 @@ def yours_doc(session: Session, level: Level, localizer: Localizer) -> Doc:
         title=titled(session, localizer),
         level=localizer.text(LEVELS[level]),
     )
-    return (Paragraph(words, " ", blind.after_words(session, localizer)),)
+    return (Paragraph(words, " ", private.after_words(session, localizer)),)
 
 
 def news_doc(
@@ -97,7 +97,7 @@ def reminder_doc(session: Session, member: Member, page: str | None, localizer: 
     words = localizer.text(
         "“{title}” of {name} still waits for you, until {moment}.",
         title=titled(session, localizer),
-        name=session.matter.requester_name,
+        name=session.subject.requester_name,
         moment=localizer.moment(until),
     )
     blocks: Doc = (Paragraph(words),)
@@ -144,7 +144,7 @@ def result_doc(
     if not session.is_blind:
         blocks = (*blocks, *keeping.result_lines(until_ms, localizer, is_deleted=is_deleted))
     elif session.revision:
-        lines = blind.result_lines(session, until_ms, localizer, is_deleted=is_deleted)
+        lines = private.result_lines(session, until_ms, localizer, is_deleted=is_deleted)
         blocks = (*blocks, *lines)
     if signed and not session.revision:
         words = localizer.text(
@@ -181,7 +181,7 @@ def _end(session: Session, localizer: Localizer) -> Doc:
             names=", ".join(names),
             result=result_words(session, localizer),
         )
-        return (Paragraph(words, " ", blind.close_words(localizer)),)
+        return (Paragraph(words, " ", private.close_words(localizer)),)
     words = localizer.text(
         "It was signed by {names}. {result} The file follows, as a proof.",
         names=", ".join(names),
@@ -197,7 +197,7 @@ def _what(
     if what in (Input.DECLINE_GOES_ON, Input.DECLINE_IMPOSSIBLE) and member is not None:
         return declined_words(member, session, localizer)
     values = {
-        "name": session.matter.requester_name if what is Input.CANCEL else name,
+        "name": session.subject.requester_name if what is Input.CANCEL else name,
         "other": "" if other is None else other.name,
         "moment": localizer.moment(session.deadline_at_ms),
     }

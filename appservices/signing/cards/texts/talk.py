@@ -16,7 +16,7 @@ from appservices.signing.sessions.core.errors import (
     NotYourTurnError,
 )
 from appservices.signing.sessions.core.session import NotNowError
-from appservices.signing.sessions.texts import blind
+from appservices.signing.sessions.texts import private
 from appservices.signing.sessions.texts.words import LEVELS, SESSIONS, named, number_of, titled
 from veche.protocol.message import Bold, Doc, Heading, Link, Mono, Paragraph
 from veche.protocol.texts.catalogue import N_
@@ -69,7 +69,7 @@ def sign_doc(session: Session, member: Member, page: str | None, localizer: Loca
     """Where and how somebody signs, asked again."""
     blocks: Doc = (Heading(titled(session, localizer)),)
     if session.is_blind:
-        return (*blocks, *blind.how_doc(session, member, page, localizer))
+        return (*blocks, *private.how_doc(session, member, page, localizer))
     if page is not None:
         words = localizer.text("Read and sign it here; the link is for you alone:")
         blocks = (*blocks, Paragraph(Link(words, page)))
@@ -136,7 +136,7 @@ def question_doc(session: Session, localizer: Localizer) -> Doc:
     """The question for a question."""
     words = localizer.text(
         "What do you want to ask {name}? Write it; they see that it is from you.",
-        name=session.matter.requester_name,
+        name=session.subject.requester_name,
     )
     return (Paragraph(words),)
 
@@ -160,7 +160,7 @@ def answer_doc(session: Session, words: str, localizer: Localizer) -> Doc:
     """The requester's answer, for a party."""
     head = localizer.text(
         "{name} answers about “{title}”:",
-        name=session.matter.requester_name,
+        name=session.subject.requester_name,
         title=titled(session, localizer),
     )
     return (Paragraph(head), Paragraph(Bold(words)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.cards.texts.talk import refused_words
-from appservices.signing.chats.service.mine import own_session
+from appservices.signing.chats.service.documents import own_session
 from appservices.signing.chats.texts.account import back_doc, no_draft_doc, no_session_doc
 from appservices.signing.drafting.service import draft_talk
 from appservices.signing.parties.service import acting
@@ -17,7 +17,7 @@ from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
@@ -27,7 +27,7 @@ _KEEP: Final = "keep"
 _LASTS_MS: Final = 86_400_000
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A requester takes a document back; without a number, what they are preparing."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -41,7 +41,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _throw_away(scene, session, room_id, person)
 
 
-def answered(scene: Scene, answered: Answered) -> None:
+def answered(scene: Conversation, answered: Answered) -> None:
     """A requester has said whether it is taken back."""
     person, room_id = answered.inbound.sender, answered.inbound.room_id
     label = answered.kept.prompt.choice(answered.chosen.choice or "")
@@ -58,7 +58,7 @@ def answered(scene: Scene, answered: Answered) -> None:
     _cancel(scene, session, room_id, person)
 
 
-def _ask(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> None:
+def _ask(scene: Conversation, session: Session, room_id: RoomId, person: UserId) -> None:
     localizer, about = scene.localizer(person), f"{Topic.CANCEL} {session.id}"
     scene.close(about, person, localizer.text("This question was replaced by the one below."))
     choices = (
@@ -70,7 +70,7 @@ def _ask(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> Non
     scene.ask(room_id, person, prompt, back_doc(session, localizer), about=about, purpose=purpose)
 
 
-def _throw_away(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> None:
+def _throw_away(scene: Conversation, session: Session, room_id: RoomId, person: UserId) -> None:
     """A draft, of which nobody knows; what is over is refused, and says how it ended."""
     is_draft = session.state is State.DRAFT
     thrown = scene.localizer(person).text("Thrown away; nothing was sent.")
@@ -80,7 +80,7 @@ def _throw_away(scene: Scene, session: Session, room_id: RoomId, person: UserId)
         scene.tell(room_id, person, (Paragraph(thrown),))
 
 
-def _cancel(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> bool:
+def _cancel(scene: Conversation, session: Session, room_id: RoomId, person: UserId) -> bool:
     try:
         acting.cancelled(scene, session)
     except RefusedError as e:

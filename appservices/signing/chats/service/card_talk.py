@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.cards.service import cards
-from appservices.signing.cards.service.telling import requester_of
+from appservices.signing.cards.service.news import requester_of
 from appservices.signing.cards.texts.talk import (
     answer_doc,
     asked_doc,
@@ -23,7 +23,7 @@ from appservices.signing.chats.service.party_asking import (
     about,
     ask,
     attempt,
-    matter_of,
+    session_and_party,
 )
 from appservices.signing.parties.service import acting
 from appservices.signing.sessions.core.records import REASON_CHARACTERS_MAX
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId
     from veche.protocol.inbound import Inbound
@@ -51,17 +51,17 @@ TOPICS: Final = frozenset({WHY, MORE, ASK, ANSWER})
 NOTHING: Final = "nothing"
 
 
-def answered_card(scene: Scene, answered: Answered) -> None:
+def answered_card(scene: Conversation, answered: Answered) -> None:
     """Act on what a party pressed on the card of a document."""
-    found = matter_of(scene, answered.kept.purpose)
+    found = session_and_party(scene, answered.kept.purpose)
     if found is not None and found[1].user_id == answered.inbound.sender:
         _on_card(scene, *found, answered.inbound.room_id, answered.chosen.choice or "")
 
 
-def answered(scene: Scene, answered: Answered) -> None:
+def answered(scene: Conversation, answered: Answered) -> None:
     """A party has chosen something about a document."""
     purpose, choice = answered.kept.purpose, answered.chosen.choice or ""
-    found = matter_of(scene, purpose)
+    found = session_and_party(scene, purpose)
     if found is None:
         return
     session, member = found
@@ -81,7 +81,7 @@ def answered(scene: Scene, answered: Answered) -> None:
         _decline(scene, session, member, room_id, str(purpose.get("reason")), "")
 
 
-def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
+def heard(scene: Conversation, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
     """Somebody has written what a question about a document waits for.
 
     Args:
@@ -90,7 +90,7 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
         purpose: Of the question.
         words: Of it, without a quote.
     """
-    found = matter_of(scene, purpose)
+    found = session_and_party(scene, purpose)
     if found is None:
         return
     session, member = found
@@ -108,7 +108,9 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
         _pass_answer(scene, session, member, said)
 
 
-def _on_card(scene: Scene, session: Session, member: Member, room_id: RoomId, choice: str) -> None:
+def _on_card(
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, choice: str
+) -> None:
     person = member.user_id
     localizer = scene.localizer(person)
     try:
@@ -134,7 +136,9 @@ def _on_card(scene: Scene, session: Session, member: Member, room_id: RoomId, ch
         delegation_talk.begin(scene, session, member, room_id)
 
 
-def _ask_more(scene: Scene, session: Session, member: Member, room_id: RoomId, code: str) -> None:
+def _ask_more(
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, code: str
+) -> None:
     localizer = scene.localizer(member.user_id)
     choices = (
         Choice(id=NOTHING, label=localizer.text("Decline without more words"), style="danger"),
@@ -145,13 +149,13 @@ def _ask_more(scene: Scene, session: Session, member: Member, room_id: RoomId, c
 
 
 def _decline(
-    scene: Scene, session: Session, member: Member, room_id: RoomId, code: str, words: str
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, code: str, words: str
 ) -> None:
     person = member.user_id
     attempt(scene, room_id, person, lambda: acting.declined(scene, session, member.id, code, words))
 
 
-def _pass_question(scene: Scene, session: Session, member: Member, words: str) -> None:
+def _pass_question(scene: Conversation, session: Session, member: Member, words: str) -> None:
     requester = requester_of(session)
     localizer = scene.localizer(member.user_id)
     room_id = scene.chat_of(requester) if requester is not None else None
@@ -178,7 +182,7 @@ def _pass_question(scene: Scene, session: Session, member: Member, words: str) -
         scene.tell(own, member.user_id, (Paragraph(said),), is_quiet=True)
 
 
-def _pass_answer(scene: Scene, session: Session, member: Member, words: str) -> None:
+def _pass_answer(scene: Conversation, session: Session, member: Member, words: str) -> None:
     room_id = scene.chat_of(member.user_id)
     if room_id is not None:
         scene.record(session, "answered", member.id, {"words": words})

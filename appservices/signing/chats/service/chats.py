@@ -11,7 +11,7 @@ from appservices.signing.chats.service import (
     checking,
     clicking,
     delegation_talk,
-    mine,
+    documents,
     private_links,
 )
 from appservices.signing.chats.texts import account as texts
@@ -39,7 +39,7 @@ from veche.protocol.wire import mapping
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered, Heard, Kept
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _TALK_CHARACTERS_MAX: Final = 20_000
 
 
-def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def greet(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat."""
     localizer = scene.localizer(person)
     if not scene.is_private(room_id, person):
@@ -60,7 +60,7 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     scene.tell(room_id, person, (*doc, languages_line()), is_quiet=True)
 
 
-def _offer_chat(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def _offer_chat(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Show a person their encrypted chat; who has none is invited to one."""
     known = scene.chat_of(person)
     if known is None:
@@ -70,7 +70,7 @@ def _offer_chat(scene: Scene, room_id: RoomId, person: UserId) -> None:
     scene.tell(room_id, person, texts.chat_doc(known, scene.localizer(person)), is_quiet=True)
 
 
-def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
+def hear(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
     """A person says something in their chat.
 
     Args:
@@ -103,7 +103,7 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         _help(scene, room_id, person, is_whole=is_more(str(inbound.content.get("body"))))
 
 
-def hear_page(scene: Scene, act: PageAct) -> None:
+def hear_page(scene: Conversation, act: PageAct) -> None:
     """Act on what a person did on a page: an answer that they approved, or declined."""
     room_id, person = act.room_id, act.sender
     if scene.is_private(room_id, person):
@@ -113,12 +113,12 @@ def hear_page(scene: Scene, act: PageAct) -> None:
     _offer_chat(scene, room_id, person)
 
 
-def commands(scene: Scene) -> tuple[Command, ...]:
+def commands(scene: Conversation) -> tuple[Command, ...]:
     """All that is answered in a chat."""
     return (*COMMANDS, *page_commands(scene))
 
 
-def _take_file(scene: Scene, inbound: Inbound) -> None:
+def _take_file(scene: Conversation, inbound: Inbound) -> None:
     """A file is to be signed, or, if they have said so, to be checked."""
     content = inbound.content
     caption = content.get("body") if "filename" in content else None
@@ -134,7 +134,7 @@ def _take_file(scene: Scene, inbound: Inbound) -> None:
         reading.order(scene, inbound)
 
 
-def _draft_without_signers(scene: Scene, inbound: Inbound) -> str | None:
+def _draft_without_signers(scene: Conversation, inbound: Inbound) -> str | None:
     """The draft of which it is being asked who signs; None: there is none."""
     for kept in prompts.candidates(scene.txn, inbound, None):
         if kept.is_open and kept.purpose.get(WORDS) == draft_talk.WHO:
@@ -142,7 +142,7 @@ def _draft_without_signers(scene: Scene, inbound: Inbound) -> str | None:
     return None
 
 
-def _take_words(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
+def _take_words(scene: Conversation, heard: Heard, inbound: Inbound) -> bool:
     """Give what was written to the newest question that waits for words; False if none does."""
     body = inbound.content.get("body")
     if not isinstance(heard.outcome, NoAnswer) or inbound.content.get("msgtype") != "m.text":
@@ -156,7 +156,9 @@ def _take_words(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
     return True
 
 
-def _take_for_draft(scene: Scene, inbound: Inbound, purpose: dict[str, str], words: str) -> None:
+def _take_for_draft(
+    scene: Conversation, inbound: Inbound, purpose: dict[str, str], words: str
+) -> None:
     session = draft_talk.draft_of(scene, purpose["session"], inbound.sender)
     waited = purpose[WORDS]
     if session is None:
@@ -167,7 +169,7 @@ def _take_for_draft(scene: Scene, inbound: Inbound, purpose: dict[str, str], wor
         draft_talk.heard(scene, inbound, purpose, words)
 
 
-def _waiting(scene: Scene, heard: Heard) -> Kept | None:
+def _waiting(scene: Conversation, heard: Heard) -> Kept | None:
     """The question that waits for words: the one that is replied to, else the newest."""
     open_ones = [
         one
@@ -178,7 +180,7 @@ def _waiting(scene: Scene, heard: Heard) -> Kept | None:
     return next(iter((*replied, *open_ones)), None)
 
 
-def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
+def _obey(scene: Conversation, inbound: Inbound, parsed: ParsedCommand) -> None:
     person, room_id = inbound.sender, inbound.room_id
     localizer, links = scene.localizer(person), scene.links
     if answer_command(
@@ -194,12 +196,12 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
         _help(scene, room_id, person, is_whole=parsed.command is MORE)
 
 
-def _help(scene: Scene, room_id: RoomId, person: UserId, *, is_whole: bool) -> None:
+def _help(scene: Conversation, room_id: RoomId, person: UserId, *, is_whole: bool) -> None:
     localizer, more = scene.localizer(person), page_commands(scene)
     scene.tell(room_id, person, texts.help_doc(localizer, more, is_whole=is_whole))
 
 
-ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
+ANSWERS: Final[Mapping[str, Callable[[Conversation, Answered], None]]] = {
     Topic.CANCEL: cancelling.answered,
     Topic.DRAFT: draft_talk.answered,
     Topic.GUARD: guarding.answered,
@@ -213,7 +215,7 @@ ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
 }
 """What acts on an answer, by the topic of its question."""
 
-_WORDS: Final[Mapping[str, Callable[[Scene, Inbound, dict[str, str], str], None]]] = {
+_WORDS: Final[Mapping[str, Callable[[Conversation, Inbound, dict[str, str], str], None]]] = {
     Topic.ANSWER: card_talk.heard,
     Topic.DECLINE_WORDS: card_talk.heard,
     Topic.DELEGATE: card_talk.heard,
@@ -225,21 +227,21 @@ _WORDS: Final[Mapping[str, Callable[[Scene, Inbound, dict[str, str], str], None]
 }
 """What acts on the words that a question waits for, by its topic."""
 
-_ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
-    "sign": mine.show_waiting,
-    "private": mine.show_private,
-    "sessions": mine.show_sessions,
+_ORDERS: Final[Mapping[str, Callable[[Conversation, Inbound, str], Any]]] = {
+    "sign": documents.show_waiting,
+    "private": documents.show_private,
+    "sessions": documents.show_sessions,
     "templates": template_talk.show_all,
     "template": template_talk.begin,
     "cancel": cancelling.order,
-    "delete": mine.delete,
-    "extend": mine.extend,
-    "remind": mine.remind,
+    "delete": documents.delete,
+    "extend": documents.extend,
+    "remind": documents.remind,
     "meet": meeting_talk.begin,
     "identify": identify_talk.begin,
     "guardians": guardians.order,
-    "signatures": mine.show_signatures,
-    "export": mine.order_export,
+    "signatures": documents.show_signatures,
+    "export": documents.order_export,
     "verify": checking.ask,
 }
 """What has a module of its own, by command."""

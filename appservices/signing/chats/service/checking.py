@@ -27,7 +27,7 @@ from veche.runtime.threads import in_thread
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.documents.signatures.report import Report
     from veche.protocol.inbound import Inbound
@@ -38,7 +38,7 @@ CHECK: Final = "signing.check"
 _LASTS_MS: Final = 3_600_000
 
 
-def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+def ask(scene: Conversation, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """Ask for the file that is to be checked."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -49,7 +49,7 @@ def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 
     scene.ask(room_id, person, prompt, intro, about=about(person), purpose={"topic": Topic.VERIFY})
 
 
-def order(scene: Scene, inbound: Inbound) -> None:
+def order(scene: Conversation, inbound: Inbound) -> None:
     """Have a file checked that a person has sent."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -67,7 +67,7 @@ def order(scene: Scene, inbound: Inbound) -> None:
     jobs.schedule(scene.txn, Job(id_, CHECK, payload, scene.now_ms))
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """Act on the answer that nothing shall be checked."""
     scene.settle(answer, scene.localizer(answer.inbound.sender).text("Nothing is checked."))
 

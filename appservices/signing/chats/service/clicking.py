@@ -37,14 +37,14 @@ from veche.protocol.texts.typed_choice import without_quote
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.inbound import Inbound, Incoming
 
 SESSIONS_MAX: Final = 50
 """Most documents of a person whose codes are looked at, the newest."""
 
 
-def heard(scene: Scene, inbound: Inbound) -> bool:
+def heard(scene: Conversation, inbound: Inbound) -> bool:
     """Take a reply that is a code alone; False if it is none, or none is waited for.
 
     Args:
@@ -82,14 +82,14 @@ def heard(scene: Scene, inbound: Inbound) -> bool:
             RefusalReason.TRUST_TOO_LOW, CATALOGUE, localizer.language, standing=standing
         )
         scene.tell(room_id, person, doc)
-    elif any(one.kind is not ClauseKind.REQUIRED for one in found[0][0].matter.clauses):
+    elif any(one.kind is not ClauseKind.REQUIRED for one in found[0][0].subject.clauses):
         scene.tell(room_id, person, clauses_doc(localizer))
     else:
         _sign(scene, inbound, *found[0])
     return True
 
 
-def standing_of(scene: Scene, inbound: Incoming) -> DeviceStanding:
+def standing_of(scene: Conversation, inbound: Incoming) -> DeviceStanding:
     """That of the device, if its identity is the one that was pinned when it was asked.
 
     Args:
@@ -102,7 +102,7 @@ def standing_of(scene: Scene, inbound: Incoming) -> DeviceStanding:
     return inbound.standing
 
 
-def _documents(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
+def _documents(scene: Conversation, inbound: Inbound) -> list[tuple[Session, Member]]:
     """The documents in which a person takes part, the newest first."""
     found = []
     for session_id in sessions.of_person(scene.txn, inbound.sender, SESSIONS_MAX):
@@ -113,11 +113,11 @@ def _documents(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
     return found
 
 
-def _waits_for_code(scene: Scene, session: Session, member: Member) -> bool:
+def _waits_for_code(scene: Conversation, session: Session, member: Member) -> bool:
     return member.level_min is Level.CLICK and _why_not(scene, session, member) is None
 
 
-def _asks_for_words(scene: Scene, inbound: Inbound) -> bool:
+def _asks_for_words(scene: Conversation, inbound: Inbound) -> bool:
     """Whether a question is open that is answered in words; a reply to a message answers that."""
     if is_reply(inbound.content):
         return False
@@ -128,7 +128,7 @@ def _asks_for_words(scene: Scene, inbound: Inbound) -> bool:
     )
 
 
-def _explain(scene: Scene, inbound: Inbound, session: Session, member: Member) -> None:
+def _explain(scene: Conversation, inbound: Inbound, session: Session, member: Member) -> None:
     """Why a document is not signed by its code."""
     localizer = scene.localizer(inbound.sender)
     why = _why_not(scene, session, member)
@@ -139,7 +139,7 @@ def _explain(scene: Scene, inbound: Inbound, session: Session, member: Member) -
     scene.tell(inbound.room_id, inbound.sender, doc)
 
 
-def _why_not(scene: Scene, session: Session, member: Member) -> RefusedError | None:
+def _why_not(scene: Conversation, session: Session, member: Member) -> RefusedError | None:
     """Why somebody cannot sign now; None: they can."""
     try:
         acting.check_time(scene, session, acting.able(session, member.id))
@@ -148,7 +148,7 @@ def _why_not(scene: Scene, session: Session, member: Member) -> RefusedError | N
     return None
 
 
-def _sign(scene: Scene, inbound: Inbound, session: Session, member: Member) -> None:
+def _sign(scene: Conversation, inbound: Inbound, session: Session, member: Member) -> None:
     details = {
         "event": inbound.event_id,
         "room": inbound.room_id,

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.signing.authority.core.levels import Level
 from appservices.signing.cards.texts.talk import nobody_doc, refused_words, whom_doc
 from appservices.signing.chats.service.clicking import standing_of
-from appservices.signing.chats.service.party_asking import KEEP, Question, ask, attempt, matter_of
+from appservices.signing.chats.service.party_asking import (
+    KEEP,
+    Question,
+    ask,
+    attempt,
+    session_and_party,
+)
 from appservices.signing.chats.texts.delegation import acts_doc, allow_doc, no_key_doc
 from appservices.signing.parties.service import acting, delegating
 from appservices.signing.parties.service.delegating import Other
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.approval import AskedApproval
     from veche.protocol.inbound import Inbound
@@ -56,7 +62,7 @@ DELEGATE: Final = "signing.delegate"
 _NAME: Final = "name"
 
 
-def begin(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
+def begin(scene: Conversation, session: Session, member: Member, room_id: RoomId) -> None:
     """Ask a party who is to act for them."""
     localizer = scene.localizer(member.user_id)
     if not _has_key(scene, member) and member.level_min is not Level.CLICK:
@@ -68,7 +74,9 @@ def begin(scene: Scene, session: Session, member: Member, room_id: RoomId) -> No
     ask(scene, session, member, room_id, question)
 
 
-def heard(scene: Scene, session: Session, member: Member, inbound: Inbound, typed: str) -> None:
+def heard(
+    scene: Conversation, session: Session, member: Member, inbound: Inbound, typed: str
+) -> None:
     """A party has written who is to act for them: find out who that is."""
     person = member.user_id
     to = user_named(typed, scene.sender.bot.user_id, person)
@@ -81,9 +89,9 @@ def heard(scene: Scene, session: Session, member: Member, inbound: Inbound, type
     jobs.schedule(scene.txn, Job(id_, DELEGATE, payload, scene.now_ms))
 
 
-def answered(scene: Scene, answered: Answered) -> None:
+def answered(scene: Conversation, answered: Answered) -> None:
     """A party has chosen: they let the other act, or act themselves."""
-    found = matter_of(scene, answered.kept.purpose)
+    found = session_and_party(scene, answered.kept.purpose)
     if found is None:
         return
     session, member = found
@@ -108,7 +116,9 @@ def answered(scene: Scene, answered: Answered) -> None:
             _offer_back(scene, done, done.member(member.id) or member, room_id, other)
 
 
-def _may_without_key(scene: Scene, session: Session, member: Member, answered: Answered) -> bool:
+def _may_without_key(
+    scene: Conversation, session: Session, member: Member, answered: Answered
+) -> bool:
     """Whether an answer that no key approved counts; if not, the party is told what to do.
 
     A key that was enrolled after the question was asked has to approve, too: they are asked anew.
@@ -132,11 +142,15 @@ def _may_without_key(scene: Scene, session: Session, member: Member, answered: A
     return False
 
 
-def _let(scene: Scene, session: Session, member: Member, other: Other, nonce: str) -> Session:
+def _let(
+    scene: Conversation, session: Session, member: Member, other: Other, nonce: str
+) -> Session:
     return acting.delegated(scene, session, member.id, other.user, other.name, approval=nonce)
 
 
-def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId, other: Other) -> None:
+def _offer(
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, other: Other
+) -> None:
     """Ask the party to say with their key that the other is to act.
 
     Raises:
@@ -162,7 +176,7 @@ def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId, othe
 
 
 def _offer_back(
-    scene: Scene, session: Session, member: Member, room_id: RoomId, other: Other
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, other: Other
 ) -> None:
     """Say that the other acts, and offer to take that back."""
     localizer = scene.localizer(member.user_id)
@@ -179,7 +193,7 @@ def _offer_back(
 
 
 def _approve(
-    scene: Scene, session: Session, member: Member, user: UserId | None
+    scene: Conversation, session: Session, member: Member, user: UserId | None
 ) -> AskedApproval | None:
     """What the party's key has to sign; None: they have none."""
     if not _has_key(scene, member):
@@ -189,12 +203,12 @@ def _approve(
     return scene.approvals.asked(scene.sender, member.user_id, "mandate", shown)
 
 
-def _has_key(scene: Scene, member: Member) -> bool:
+def _has_key(scene: Conversation, member: Member) -> bool:
     keys = keys_of(scene.txn, member.user_id)
     return scene.links is not None and any(one.revoked_at_ms is None for one in keys)
 
 
-def _other_of(scene: Scene, purpose: Mapping[str, Any]) -> Other:
+def _other_of(scene: Conversation, purpose: Mapping[str, Any]) -> Other:
     opened = scene.vault.open(decode_base64(str(purpose[_NAME])))
     return Other(UserId(str(purpose["to"])), str(opened[_NAME]))
 
@@ -210,7 +224,7 @@ class Delegate(ChatJob[Parts]):
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask whether they are the one."""
         scene = self._parts.conversation(txn, job.id, now_ms)
-        found = matter_of(scene, job.payload)
+        found = session_and_party(scene, job.payload)
         if found is None:
             return
         session, member = found

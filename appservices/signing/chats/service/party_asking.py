@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
     from veche.protocol.prompts import Choice
@@ -46,7 +46,7 @@ class Question:
 
 
 def ask(
-    scene: Scene, session: Session, member: Member, room_id: RoomId, question: Question
+    scene: Conversation, session: Session, member: Member, room_id: RoomId, question: Question
 ) -> None:
     """Ask a party something.
 
@@ -73,7 +73,9 @@ def about(session: Session, member: Member, topic: str) -> str:
     return f"{topic} {session.id} {member.id}"
 
 
-def matter_of(scene: Scene, purpose: Mapping[str, Any]) -> tuple[Session, Member] | None:
+def session_and_party(
+    scene: Conversation, purpose: Mapping[str, Any]
+) -> tuple[Session, Member] | None:
     """The session, locked, and the party that a question is about; None: there is none any more."""
     session = scene.session(str(purpose.get("session")))
     member = session.member(str(purpose.get("party"))) if session is not None else None
@@ -81,7 +83,7 @@ def matter_of(scene: Scene, purpose: Mapping[str, Any]) -> tuple[Session, Member
 
 
 def attempt(
-    scene: Scene, room_id: RoomId, person: UserId, act: Callable[[], Session]
+    scene: Conversation, room_id: RoomId, person: UserId, act: Callable[[], Session]
 ) -> Session | None:
     """Do something, or say why it is not done; then None."""
     localizer = scene.localizer(person)

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from appservices.signing.sessions.store import sessions
-from appservices.signing.sessions.texts.blind import leaked_doc
+from appservices.signing.sessions.texts.private import leaked_doc
 
 if TYPE_CHECKING:
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
 
 _LINK: Final = re.compile(r"/sign#(\S{1,500})")
 
 
-def doubt(scene: Scene, inbound: Inbound) -> Doc | None:
+def doubt(scene: Conversation, inbound: Inbound) -> Doc | None:
     """Why nothing is done of what was said: it has a key; None: it has none."""
     return leaked_doc(scene.localizer(inbound.sender)) if _has_key(scene, inbound) else None
 
 
-def _has_key(scene: Scene, inbound: Inbound) -> bool:
+def _has_key(scene: Conversation, inbound: Inbound) -> bool:
     """Whether somebody has written a link that opens a private document of this service."""
     body = inbound.content.get("body")
     found = _LINK.search(body) if isinstance(body, str) else None

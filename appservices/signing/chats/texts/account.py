@@ -226,7 +226,7 @@ def signatures_doc(
         localizer.text(
             "“{title}” of {name}, declined: {reason}",
             title=titled(session, localizer),
-            name=session.matter.requester_name,
+            name=session.subject.requester_name,
             reason=reason_words(member, localizer),
         )
         for session, member in declined[:LISTED_MAX]
@@ -253,7 +253,7 @@ def _signed_line(
     values = {
         "moment": localizer.moment(at_ms),
         "title": titled(session, localizer),
-        "name": session.matter.requester_name,
+        "name": session.subject.requester_name,
         "level": localizer.text(LEVELS[level]),
     }
     member = session.member(party)
@@ -317,4 +317,4 @@ def _theirs(person: UserId, session: Session, localizer: Localizer) -> Item:
 
 def _listed(session: Session, localizer: Localizer) -> str:
     """What a document is called beside its number."""
-    return localizer.text("private") if session.is_blind else session.matter.title
+    return localizer.text("private") if session.is_blind else session.subject.title

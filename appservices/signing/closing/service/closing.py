@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.signing.cards.service.telling import requester_of
+from appservices.signing.cards.service.news import requester_of
 from appservices.signing.closing.service.organisation_seals import BASIS
 from appservices.signing.closing.service.recording import has_seal, make_report, record_of
 from appservices.signing.keys.document_cipher import DOCUMENT, encrypt, increment_of
 from appservices.signing.papers.core.judged import judged, judged_file
 from appservices.signing.papers.service.appending import free_names
 from appservices.signing.parties.service.effects import Happening, happen
-from appservices.signing.private.service.blind_closing import CLOSABLE
+from appservices.signing.private.service.closing import CLOSABLE
 from appservices.signing.sessions.core.session import Input
 from appservices.signing.sessions.service.conversation import PURPOSE, Parts
 from appservices.signing.sessions.service.ending import RETRY_MS_MAX, retry_ms
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.evidence.core.record import Evidence
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.service.files import Grow, Kept
     from veche.documents.pdf.signing import Prepared
     from veche.documents.signatures.report import Report
@@ -198,9 +198,11 @@ def _prepare(parts: Parts, kept: Kept) -> tuple[Prepared | container.Prepared, G
     return prepare_closing(document, field, proofs, bytes_max=room, by=by), pdf.__add__
 
 
-def _keep_evidence(scene: Scene, session: Session, report: bytes, *, is_sealed: bool) -> None:
+def _keep_evidence(
+    scene: Conversation, session: Session, report: bytes, *, is_sealed: bool
+) -> None:
     """Keep the report; that it has a seal is an act, committed before the report leaves."""
-    cipher = encrypt(session.matter.key, report, DOCUMENT)
+    cipher = encrypt(session.subject.key, report, DOCUMENT)
     blobs.put(scene.txn, session.id, "evidence", cipher, scene.now_ms)
     if not is_sealed:
         return
@@ -213,7 +215,7 @@ def _keep_evidence(scene: Scene, session: Session, report: bytes, *, is_sealed: 
     add_seal(scene.txn, organisation, digest, f"evidence {session.id}", scene.now_ms)
 
 
-def _keep(scene: Scene, session: Session, closed: Closed) -> None:
+def _keep(scene: Conversation, session: Session, closed: Closed) -> None:
     """Keep the closed file; all that follows from it is ordered."""
     digest = closed.sha256
     if closed.increment:
@@ -225,7 +227,7 @@ def _keep(scene: Scene, session: Session, closed: Closed) -> None:
             previous_sha256=head,
             sha256=digest,
             size=len(closed.increment),
-            increment=encrypt(session.matter.key, closed.increment, increment_of(number)),
+            increment=encrypt(session.subject.key, closed.increment, increment_of(number)),
             at_ms=scene.now_ms,
         )
         revisions.add(scene.txn, session.id, revision)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.service.files import Grow, Kept
     from veche.documents.pdf.signing import Prepared
     from veche.runtime.database import Cursor
@@ -139,12 +139,12 @@ def _prepare(
         [decode_base64(one) for one in view.lists],
     )
     if kept.session.has_container:
-        step = container.prepare(kept.container(), [kept.session.matter.kind])
+        step = container.prepare(kept.container(), [kept.session.subject.kind])
         return step.carrying(proofs), kept.container
     pdf = kept.whole()
     document, room = Document(pdf), room_for_signature(proofs.certificates)
     words = look_of(CATALOGUE, parts.section.language, Role.SEAL.value, Level.SEAL.value)
-    if kept.session.matter.before is not None:
+    if kept.session.subject.before is not None:
         field = NewField(member.field)
         made = prepare_signature(document, field, proofs, view.name, at_ms, bytes_max=room)
         return made, pdf.__add__
@@ -159,7 +159,9 @@ def _sha256(grow: Grow, increment: bytes) -> bytes:
     return hashlib.sha256(grow(increment)).digest()
 
 
-def _keep(scene: Scene, session: Session, member: Member, increment: bytes, sha256: bytes) -> None:
+def _keep(
+    scene: Conversation, session: Session, member: Member, increment: bytes, sha256: bytes
+) -> None:
     head, number = session.head_sha256, session.revision + 1
     assert head is not None, "an open session has a document"  # noqa: S101 -- our bug
     revision = Revision(
@@ -168,7 +170,7 @@ def _keep(scene: Scene, session: Session, member: Member, increment: bytes, sha2
         previous_sha256=head,
         sha256=sha256,
         size=len(increment),
-        increment=encrypt(session.matter.key, increment, increment_of(number)),
+        increment=encrypt(session.subject.key, increment, increment_of(number)),
         at_ms=scene.now_ms,
     )
     revisions.add(scene.txn, session.id, revision)

@@ -36,7 +36,7 @@ from appservices.signing.meetings.service import HAND
 from appservices.signing.sessions.core.hand import witness_of
 from appservices.signing.sessions.core.records import clause_field, fields_of
 from appservices.signing.sessions.core.session import ENDED
-from appservices.signing.sessions.service.told import told_digest
+from appservices.signing.sessions.service.views import digest_view
 from appservices.signing.sessions.store import events, signatures
 from appservices.signing.signatures.service.own_certificates import named
 from veche.documents.asic.container import signature_name
@@ -51,14 +51,14 @@ if TYPE_CHECKING:
 
     from appservices.signing.certificates.store import Issued
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
     from appservices.signing.sessions.store.events import Event
     from appservices.signing.sessions.store.signatures import Signature
 
 FILENAME: Final = "evidence.pdf"
 
 
-def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str) -> Evidence:
+def record_of(scene: Conversation, session: Session, final_sha256: bytes, verdict: str) -> Evidence:
     """All that is known of how a document was signed.
 
     Args:
@@ -85,15 +85,15 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         state=_state(session),
         effect=session.effect.value,
         document=EvidenceDocument(
-            title=session.matter.title,
-            title_sha256=told_digest(session.title_sha256),
+            title=session.subject.title,
+            title_sha256=digest_view(session.title_sha256),
             sha256=encode_base64(paper.sha256),
             bytes=paper.size,
             pages=paper.pages,
-            filename=session.matter.filename if session.has_container else "",
-            kind=session.matter.kind,
+            filename=session.subject.filename if session.has_container else "",
+            kind=session.subject.kind,
             code=session.code,
-            fields_before=() if session.matter.before is None else session.matter.before.fields,
+            fields_before=() if session.subject.before is None else session.subject.before.fields,
         ),
         final_sha256=encode_base64(final_sha256),
         created_at_ms=session.sent_at_ms or session.made_at_ms,
@@ -120,7 +120,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
     )
 
 
-def _log(scene: Scene, session: Session, issued: Iterable[Issued]) -> dict[str, EvidenceLog]:
+def _log(scene: Conversation, session: Session, issued: Iterable[Issued]) -> dict[str, EvidenceLog]:
     """That each certificate stands in the log of acts, by the digest of the certificate.
 
     A proof is canonical JSON of ``ActsProof`` with the one act; the log's key verifies it.
@@ -210,7 +210,7 @@ def _field(session: Session, one: Member, revision: int | None) -> str:
 
 
 def _approvals(
-    scene: Scene, session: Session, given: Iterable[Signature]
+    scene: Conversation, session: Session, given: Iterable[Signature]
 ) -> list[EvidenceApproval]:
     found = []
     for one in given:
@@ -222,7 +222,7 @@ def _approvals(
     return found
 
 
-def _approval(scene: Scene, party: str, nonce: str) -> EvidenceApproval | None:
+def _approval(scene: Conversation, party: str, nonce: str) -> EvidenceApproval | None:
     """What was approved for a party; None: there is no evidence of it."""
     told = scene.approvals.exported(scene.txn, nonce)
     if told is None:
@@ -280,7 +280,7 @@ def _roots(parts: Parts, issued: Iterable[Issued]) -> tuple[str, ...]:
 
 
 def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClause]:
-    answers: dict[str, dict[str, Any]] = {one.id: {} for one in session.matter.clauses}
+    answers: dict[str, dict[str, Any]] = {one.id: {} for one in session.subject.clauses}
     for one in given:
         for clause, accepted in dict(one.details.get("clauses", {})).items():
             if clause in answers:
@@ -289,12 +289,12 @@ def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClaus
         EvidenceClause(
             id=one.id,
             title=one.title,
-            title_sha256=told_digest(one.title_sha256),
+            title_sha256=digest_view(one.title_sha256),
             kind=one.kind.value,
             page=one.page,
             answers=answers[one.id],
         )
-        for one in session.matter.clauses
+        for one in session.subject.clauses
     ]
 
 
@@ -308,7 +308,7 @@ def _answer(session: Session, given: Signature, clause: str, *, accepted: bool) 
 
 
 def _delegations(
-    scene: Scene, session: Session, record: Sequence[Event]
+    scene: Conversation, session: Session, record: Sequence[Event]
 ) -> list[EvidenceDelegation]:
     """Those that nobody has taken back; of the others, the record has the events."""
     return [
@@ -323,7 +323,7 @@ def _delegations(
     ]
 
 
-def _identified(scene: Scene, session: Session) -> Iterable[EvidenceIdentified]:
+def _identified(scene: Conversation, session: Session) -> Iterable[EvidenceIdentified]:
     for member in session.members:
         seen = member.identified
         if seen is not None:

@@ -9,7 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.cards.service import cards, together
-from appservices.signing.cards.service.telling import requester_of
+from appservices.signing.cards.service.news import requester_of
 from appservices.signing.cards.texts.cards import is_in_force
 from appservices.signing.cards.texts.news import file_caption, is_told, result_doc
 from appservices.signing.keys.document_cipher import DOCUMENT, decrypt
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.service.files import Kept
     from veche.protocol.ids import RoomId
     from veche.runtime.database import Cursor
@@ -57,12 +57,12 @@ DELIVER: Final = "signing.deliver"
 _TOO_LARGE: Final = 413
 
 
-def order(scene: Scene, session: Session, verdict: str | None) -> None:
+def order(scene: Conversation, session: Session, verdict: str | None) -> None:
     """Have the closed file sent to everybody who gets it."""
     _order(scene, session, verdict, "")
 
 
-def order_for(scene: Scene, session: Session, person: UserId, verdict: str | None) -> None:
+def order_for(scene: Conversation, session: Session, person: UserId, verdict: str | None) -> None:
     """Have it sent to one person, who has a chat now."""
     _order(scene, session, verdict, person)
 
@@ -90,7 +90,7 @@ class Deliver(ChatJob[Parts]):
         sent = await self._file_of(kept)
         if cipher is None:
             return sent
-        report = decrypt(kept.session.matter.key, cipher, DOCUMENT)
+        report = decrypt(kept.session.subject.key, cipher, DOCUMENT)
         file = await upload(self._parts, report)
         digest = encode_base64(hashlib.sha256(report).digest())
         evidence = {"file": file, "size_bytes": len(report), "sha256": digest}
@@ -135,12 +135,12 @@ class SendFile(ChatJob[Parts]):
         # Nobody's program shows what is in a container: they get the file that is in it.
         read = kept.document_alone if kept.session.has_container else kept.whole
         data = await in_thread(host.reactor, read)
-        file, matter = await upload(self._parts, data), kept.session.matter
+        file, subject = await upload(self._parts, data), kept.session.subject
         return {
             "file": file,
             "size_bytes": len(data),
-            "name": matter.filename,
-            "kind": matter.kind or PDF,
+            "name": subject.filename,
+            "kind": subject.kind or PDF,
             "beside": _beside(kept.session),
         }
 
@@ -180,7 +180,7 @@ async def upload(parts: Parts, pdf: bytes) -> dict[str, Any] | None:
 
 
 def send(
-    scene: Scene,
+    scene: Conversation,
     to: tuple[RoomId, UserId],
     uploaded: Mapping[str, Any],
     filename: str,
@@ -221,7 +221,7 @@ def signed_name(session: Session) -> str:
     if session.is_blind:
         return f"{number_of(session)}-signed.pdf"
     if session.has_container:
-        name = session.matter.filename
+        name = session.subject.filename
         return container_name(name) if session.revision else name
     return f"{_stem(session)}-signed.pdf"
 
@@ -230,7 +230,7 @@ def signed_kind(session: Session) -> str:
     """Media type of the file of a session with its signatures; without, that of the file."""
     if not session.has_container:
         return PDF
-    return MIME if session.revision else session.matter.kind
+    return MIME if session.revision else session.subject.kind
 
 
 def evidence_name(session: Session) -> str:
@@ -240,25 +240,25 @@ def evidence_name(session: Session) -> str:
 
 def _stem(session: Session) -> str:
     """Name of the document without its ending."""
-    stem, _, ending = session.matter.filename.rpartition(".")
+    stem, _, ending = session.subject.filename.rpartition(".")
     is_ending = session.has_container or ending.casefold() == "pdf"
-    return stem if stem and is_ending else session.matter.filename
+    return stem if stem and is_ending else session.subject.filename
 
 
-def _order(scene: Scene, session: Session, verdict: str | None, person: str) -> None:
+def _order(scene: Conversation, session: Session, verdict: str | None, person: str) -> None:
     payload = {"session": session.id, "verdict": verdict, "person": person}
     id_ = effect_id(DELIVER, session.id, person, session.revision)
     jobs.schedule(scene.txn, Job(id_, DELIVER, payload, scene.now_ms))
 
 
-def _open_chat(scene: Scene, session: Session, person: UserId, verdict: str | None) -> None:
+def _open_chat(scene: Conversation, session: Session, person: UserId, verdict: str | None) -> None:
     payload = {"person": person, "session": session.id, "deliver": True, "verdict": verdict}
     id_ = scene.sender.fresh_id(cards.OPEN_CHAT)
     jobs.schedule(scene.txn, Job(id_, cards.OPEN_CHAT, payload, scene.now_ms))
 
 
 def _hand_out(
-    scene: Scene,
+    scene: Conversation,
     session: Session,
     to: tuple[RoomId, UserId],
     uploaded: Mapping[str, Any],
@@ -287,7 +287,7 @@ def _hand_out(
 
 
 def _payload(
-    scene: Scene, session: Session, uploaded: Mapping[str, Any], verdict: str | None
+    scene: Conversation, session: Session, uploaded: Mapping[str, Any], verdict: str | None
 ) -> SignResult:
     paper, final = session.paper, session.final_sha256
     assert paper is not None, "it was sent"  # noqa: S101 -- our bug

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.runtime.database import Cursor
 
 LOOK: Final = "signing.private"
@@ -96,7 +96,7 @@ class Delete(ChatJob[Parts]):
             forget(scene, session)
 
 
-def ask(scene: Scene, session: Session) -> int | None:
+def ask(scene: Conversation, session: Session) -> int | None:
     """Whoever asked for the signatures wants what is kept deleted; again: nothing changes.
 
     Args:
@@ -127,7 +127,7 @@ def ask(scene: Scene, session: Session) -> int | None:
     return at_ms
 
 
-def forget(scene: Scene, session: Session) -> None:
+def forget(scene: Conversation, session: Session) -> None:
     """Delete a document: the file, all signatures in it, what it was made from, what is private.
 
     Args:
@@ -139,13 +139,13 @@ def forget(scene: Scene, session: Session) -> None:
     revisions.empty(scene.txn, session.id)
     # Nobody can renew it here any more; whoever has the file can.
     renewals.drop(scene.txn, session.id)
-    if session.matter.template is not None:
-        session = attrs.evolve(session, matter=attrs.evolve(session.matter, template=None))
+    if session.subject.template is not None:
+        session = attrs.evolve(session, subject=attrs.evolve(session.subject, template=None))
     scene.record(session, FORGOTTEN)
     scene.save(session)
 
 
-def _warn(scene: Scene, session: Session, at_ms: int) -> None:
+def _warn(scene: Conversation, session: Session, at_ms: int) -> None:
     scene.record(session, EXPIRING)
     if not _is_signed(session):
         return  # there is nothing in it that anybody has to keep

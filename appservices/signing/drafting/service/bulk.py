@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.runtime.database import Cursor
 
 MAKE: Final = "signing.make"
 """Job: makes and sends the session of one of many."""
 
 
-def order(scene: Scene, session: Session, room_id: RoomId) -> None:
+def order(scene: Conversation, session: Session, room_id: RoomId) -> None:
     """Have a session made for each of the draft's first stage."""
     parties = session.stages[0].parties
     for party in parties:
@@ -94,7 +94,7 @@ class Make(ChatJob[Parts]):
         session = attrs.evolve(
             mine,
             id=derived_ulid(now_ms, "bulk", draft.id, member.id),
-            matter=attrs.evolve(mine.matter, key=fresh_key()),
+            subject=attrs.evolve(mine.subject, key=fresh_key()),
             made_at_ms=now_ms,
         )
         try:

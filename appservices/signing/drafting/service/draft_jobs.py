@@ -14,7 +14,7 @@ from appservices.signing.drafting.service.laying import boxed, misplaced, sizes_
 from appservices.signing.drafting.texts import misplaced_doc, no_page_doc, own_page_doc, sent_doc
 from appservices.signing.papers.core.uploads import UploadError, UploadTooLargeError, refusal_text
 from appservices.signing.places.core.boxes import BoxError
-from appservices.signing.requests import service as owned
+from appservices.signing.requests import service as requests
 from appservices.signing.sessions.core.errors import NotRegistrarError
 from appservices.signing.sessions.core.guests import Registrar, guest_id
 from appservices.signing.sessions.core.parties import PlanError, Role, Stage
@@ -131,7 +131,7 @@ class Find(ChatJob[Parts]):
         id_, of = ids[one.person], ids[one.of] if one.of else ""
         asker = UserId(session.requester)
         organisation = self._parts.section.registers_for(asker)
-        registrar = Registrar(asker, session.matter.requester_name, organisation)
+        registrar = Registrar(asker, session.subject.requester_name, organisation)
         person = guest_id(session.id, id_, self._parts.host.server_name)
         guest = Invited(id_, one.role, person, one.person, of, place=one.place, registrar=registrar)
         return attrs.evolve(guest, is_by_hand=one.is_by_hand)
@@ -216,7 +216,7 @@ class Freeze(ChatJob[Parts]):
         except MalformedError:
             draft_talk.review(scene, session, room_id)
             return
-        page = own_page_doc(owned.page_of(scene, session), localizer)
+        page = own_page_doc(requests.page_of(scene, session), localizer)
         scene.tell(room_id, person, (*sent_doc(session, localizer), *page))
         drafting.send(scene, session)
 

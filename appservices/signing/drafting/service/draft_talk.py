@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.drafting.core.order import PartyOrder, Wanted
     from appservices.signing.sessions.core.records import Member
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.documents.signatures.report import Report
     from veche.protocol.ids import RoomId
@@ -79,7 +79,7 @@ _SHOWN_CHARACTERS_MAX: Final = 60
 _FLAGS: Final = {SessionEffect.WHEN_COMPLETE: SessionEffect.EACH}
 
 
-def has_too_many(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+def has_too_many(scene: Conversation, room_id: RoomId, person: UserId) -> bool:
     """Whether somebody prepares so many documents that they have to send or drop one; they read it.
 
     Each is kept for a week, so their number is what bounds the room that one person takes.
@@ -95,22 +95,24 @@ def has_too_many(scene: Scene, room_id: RoomId, person: UserId) -> bool:
     return True
 
 
-def draft_of(scene: Scene, session_id: str, person: UserId) -> Session | None:
+def draft_of(scene: Conversation, session_id: str, person: UserId) -> Session | None:
     """A person's own draft, locked; None: it was sent or forgotten, or is another's."""
     session = scene.session(session_id)
     is_theirs = session is not None and session.requester == person
     return session if is_theirs and session is not None and session.state is State.DRAFT else None
 
 
-def ask_title(scene: Scene, session: Session, room_id: RoomId) -> None:
+def ask_title(scene: Conversation, session: Session, room_id: RoomId) -> None:
     """Ask what the document is called."""
     localizer = scene.localizer(_person(session))
     # Not the title alone: whoever writes the beginning of it means a title of their own.
-    label = localizer.text("Keep “{title}”", title=session.matter.title[:_SHOWN_CHARACTERS_MAX])
+    label = localizer.text("Keep “{title}”", title=session.subject.title[:_SHOWN_CHARACTERS_MAX])
     _ask(scene, session, room_id, title_doc(localizer), TITLE, (label,))
 
 
-def ask_whether_added(scene: Scene, session: Session, room_id: RoomId, report: Report) -> None:
+def ask_whether_added(
+    scene: Conversation, session: Session, room_id: RoomId, report: Report
+) -> None:
     """Tell what others have signed, and ask whether signatures are to be added to that."""
     localizer = scene.localizer(_person(session))
     choices = (
@@ -120,13 +122,13 @@ def ask_whether_added(scene: Scene, session: Session, room_id: RoomId, report: R
     _question(scene, session, room_id, signed_doc(report, localizer), choices, "")
 
 
-def ask_who(scene: Scene, session: Session, room_id: RoomId) -> None:
+def ask_who(scene: Conversation, session: Session, room_id: RoomId) -> None:
     """Ask who signs."""
     doc = who_doc(scene.localizer(_person(session)), has_pages=not session.has_container)
     _ask(scene, session, room_id, doc, WHO)
 
 
-def review(scene: Scene, session: Session, room_id: RoomId) -> None:
+def review(scene: Conversation, session: Session, room_id: RoomId) -> None:
     """Show all of it, to be sent or changed."""
     person = _person(session)
     localizer = scene.localizer(person)
@@ -136,7 +138,7 @@ def review(scene: Scene, session: Session, room_id: RoomId) -> None:
         Choice(id=SEND, label=localizer.text("Send"), style="primary"),
         Choice(id=TITLE, label=localizer.text("Another title")),
         # The names of who signs stand in a document that has a template.
-        *(() if session.matter.template is not None else (who,)),
+        *(() if session.subject.template is not None else (who,)),
         Choice(id=LEVEL, label=localizer.text("Sign in another way")),
         Choice(id=UNTIL, label=localizer.text("Another deadline")),
         Choice(
@@ -156,7 +158,7 @@ def review(scene: Scene, session: Session, room_id: RoomId) -> None:
     _question(scene, session, room_id, review_doc(session, localizer), choices, "")
 
 
-def answered(scene: Scene, answered: Answered) -> None:
+def answered(scene: Conversation, answered: Answered) -> None:
     """A requester has chosen something."""
     person, room_id = answered.inbound.sender, answered.inbound.room_id
     session = draft_of(scene, str(answered.kept.purpose.get("session")), person)
@@ -179,7 +181,7 @@ def answered(scene: Scene, answered: Answered) -> None:
         _changed(scene, session, room_id, choice)
 
 
-def heard(scene: Scene, inbound: Inbound, purpose: dict[str, str], words: str) -> None:
+def heard(scene: Conversation, inbound: Inbound, purpose: dict[str, str], words: str) -> None:
     """A requester has written what a question waits for.
 
     Args:
@@ -200,7 +202,7 @@ def heard(scene: Scene, inbound: Inbound, purpose: dict[str, str], words: str) -
         _take_until(scene, session, room_id, words)
 
 
-def throw_away(scene: Scene, session: Session, room_id: RoomId) -> None:
+def throw_away(scene: Conversation, session: Session, room_id: RoomId) -> None:
     """Forget a draft that its requester does not want any more."""
     person = _person(session)
     close(scene, session)
@@ -209,19 +211,21 @@ def throw_away(scene: Scene, session: Session, room_id: RoomId) -> None:
     scene.tell(room_id, person, (Paragraph(words),))
 
 
-def wait_for(scene: Scene, session: Session, room_id: RoomId, intro: Doc, words: str) -> None:
+def wait_for(
+    scene: Conversation, session: Session, room_id: RoomId, intro: Doc, words: str
+) -> None:
     """Ask for words that say what to do themselves: nothing is chosen."""
     _question(scene, session, room_id, intro, (), words)
 
 
-def send(scene: Scene, session: Session, room_id: RoomId) -> None:
+def send(scene: Conversation, session: Session, room_id: RoomId) -> None:
     """Have a draft sent: its boxes are laid first."""
     person = _person(session)
     if not session.members:
         ask_who(scene, session, room_id)
         return
     close(scene, session)
-    if session.matter.is_each:
+    if session.subject.is_each:
         bulk.order(scene, session, room_id)
         return
     payload = {"session": session.id, "room": room_id, "person": person}
@@ -229,14 +233,14 @@ def send(scene: Scene, session: Session, room_id: RoomId) -> None:
     jobs.schedule(scene.txn, Job(id_, FREEZE, payload, scene.now_ms))
 
 
-def close(scene: Scene, session: Session, words: str = "") -> None:
+def close(scene: Conversation, session: Session, words: str = "") -> None:
     """End the open question about a draft; by these words, or since a newer one follows."""
     person = _person(session)
     newer = scene.localizer(person).text("This question was replaced by the one below.")
     scene.close(about(session.id), person, words or newer)
 
 
-def forget_later(scene: Scene, session: Session) -> None:
+def forget_later(scene: Conversation, session: Session) -> None:
     """Forget a draft that is not sent in a week."""
     id_ = effect_id(FORGET, session.id)
     payload = {"session": session.id}
@@ -248,7 +252,7 @@ def about(session_id: str) -> str:
     return f"draft {session_id}"
 
 
-def may_order_seal(scene: Scene, organisation: str, person: UserId) -> bool:
+def may_order_seal(scene: Conversation, organisation: str, person: UserId) -> bool:
     """Whether a person may have a seal put on a document, and it counts."""
     seals = scene.parts.signing.seals
     found = next((one for one in seals if one.id == organisation), None)
@@ -261,23 +265,23 @@ def _person(session: Session) -> UserId:
     return UserId(session.requester)
 
 
-def _after_title(scene: Scene, session: Session, room_id: RoomId) -> None:
+def _after_title(scene: Conversation, session: Session, room_id: RoomId) -> None:
     if session.members:
         review(scene, session, room_id)
     else:
         ask_who(scene, session, room_id)
 
 
-def _take_title(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
+def _take_title(scene: Conversation, session: Session, room_id: RoomId, words: str) -> None:
     title = " ".join(showable(words).split())
     if not 1 <= len(title) <= TITLE_CHARACTERS_MAX:
         ask_title(scene, session, room_id)
         return
-    session = scene.save(attrs.evolve(session, matter=attrs.evolve(session.matter, title=title)))
+    session = scene.save(attrs.evolve(session, subject=attrs.evolve(session.subject, title=title)))
     _after_title(scene, session, room_id)
 
 
-def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
+def take_who(scene: Conversation, session: Session, room_id: RoomId, words: str) -> None:
     """Take who signs, as it was typed or listed; what is wrong with it is said."""
     person = _person(session)
     localizer = scene.localizer(person)
@@ -297,7 +301,7 @@ def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> Non
     jobs.schedule(scene.txn, Job(id_, FIND, payload, scene.now_ms))
 
 
-def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
+def _problem(scene: Conversation, person: UserId, order: PartyOrder) -> Doc | None:
     """Why these cannot take part; None if nothing speaks against it."""
     localizer, bot = scene.localizer(person), scene.sender.bot.user_id
     everyone = [one for stage in order.stages for one in stage.wanted]
@@ -314,7 +318,7 @@ def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
     return None
 
 
-def _problem_of(scene: Scene, person: UserId, one: Wanted) -> Doc | None:
+def _problem_of(scene: Conversation, person: UserId, one: Wanted) -> Doc | None:
     """Why somebody cannot take part; None if nothing speaks against it."""
     localizer = scene.localizer(person)
     if one.level is not None and one.level not in scene.parts.authorities.levels:
@@ -329,7 +333,7 @@ def _problem_of(scene: Scene, person: UserId, one: Wanted) -> Doc | None:
     return None if is_known else nobody_doc(one.person, localizer)
 
 
-def _take_until(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
+def _take_until(scene: Conversation, session: Session, room_id: RoomId, words: str) -> None:
     person = _person(session)
     zone = scene.section.time_zone
     until_ms = read_until(words, scene.now_ms, scene.language_of(person), zone)
@@ -339,7 +343,7 @@ def _take_until(scene: Scene, session: Session, room_id: RoomId, words: str) -> 
     review(scene, scene.save(attrs.evolve(session, deadline_at_ms=until_ms)), room_id)
 
 
-def _changed(scene: Scene, session: Session, room_id: RoomId, choice: str) -> None:
+def _changed(scene: Conversation, session: Session, room_id: RoomId, choice: str) -> None:
     localizer = scene.localizer(_person(session))
     if choice == TITLE:
         ask_title(scene, session, room_id)
@@ -377,7 +381,7 @@ def _for(member: Member, level: Level) -> Level:
     return Level.ADVANCED if member.is_guest and level in OWN_LEVELS else level
 
 
-def _levels(scene: Scene, session: Session) -> list[Level]:
+def _levels(scene: Conversation, session: Session) -> list[Level]:
     """How people can sign a document here, the surest first."""
     found = scene.parts.authorities.levels
     if session.has_container:
@@ -385,7 +389,7 @@ def _levels(scene: Scene, session: Session) -> list[Level]:
     return sorted(found, key=lambda one: one.rank, reverse=True)
 
 
-def _ask_level(scene: Scene, session: Session, room_id: RoomId) -> None:
+def _ask_level(scene: Conversation, session: Session, room_id: RoomId) -> None:
     localizer = scene.localizer(_person(session))
     choices = tuple(
         Choice(id=one.value.lower(), label=localizer.text(LEVELS[one]))
@@ -396,7 +400,7 @@ def _ask_level(scene: Scene, session: Session, room_id: RoomId) -> None:
 
 
 def _ask(
-    scene: Scene,
+    scene: Conversation,
     session: Session,
     room_id: RoomId,
     intro: Doc,
@@ -414,7 +418,7 @@ def _ask(
 
 
 def _question(
-    scene: Scene,
+    scene: Conversation,
     session: Session,
     room_id: RoomId,
     intro: Doc,

@@ -30,12 +30,12 @@ from appservices.signing.sessions.core.records import (
     Before,
     Clause,
     ClauseKind,
-    Matter,
     Member,
     Mode,
     Paper,
     Session,
     SessionEffect,
+    Subject,
     fields_of,
     with_clause_fields,
 )
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.papers.core.any_files import AnyFile
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.documents.signatures.report import Report
     from veche.protocol.ids import RoomId, Ulid
 
@@ -101,7 +101,7 @@ class Order:
     title_sha256: bytes | None = None
 
 
-def make(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
+def make(scene: Conversation, order: Order, session_id: Ulid | None = None) -> Session:
     """A draft, which is kept.
 
     Args:
@@ -118,7 +118,7 @@ def make(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
     return session
 
 
-def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
+def drafted(scene: Conversation, order: Order, session_id: Ulid | None = None) -> Session:
     """The same, which the caller keeps."""
     session = Session(
         id=scene.sender.fresh_ulid("session") if session_id is None else session_id,
@@ -130,7 +130,7 @@ def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Sessi
         may_delegate=order.may_delegate,
         stages=(),
         members=(),
-        matter=Matter(
+        subject=Subject(
             title=order.title,
             filename=order.filename,
             requester_name=order.requester_name[:NAME_CHARACTERS_MAX],
@@ -187,7 +187,7 @@ def with_parties(
         session,
         members=tuple(_member(session, one) for one in invited),
         stages=tuple(stages),
-        matter=attrs.evolve(session.matter, is_each=is_each),
+        subject=attrs.evolve(session.subject, is_each=is_each),
     )
     if is_each:
         for one in session.stages[0].parties:
@@ -213,13 +213,15 @@ def with_signatures(session: Session, report: Report) -> Session:
         signers=tuple(" ".join(showable(one.name).split()) for one in report.signers),
         fields=tuple(one.field for one in report.signers),
     )
-    return attrs.evolve(session, matter=attrs.evolve(session.matter, before=before))
+    return attrs.evolve(session, subject=attrs.evolve(session.subject, before=before))
 
 
 def with_any_file(session: Session, file: AnyFile) -> Session:
     """A draft whose document is no PDF: it is signed in a container."""
-    matter = attrs.evolve(session.matter, filename=file.name, kind=file.kind, pages=0, before=None)
-    return attrs.evolve(session, matter=matter)
+    subject = attrs.evolve(
+        session.subject, filename=file.name, kind=file.kind, pages=0, before=None
+    )
+    return attrs.evolve(session, subject=subject)
 
 
 def only(session: Session, party: str) -> Session:
@@ -228,13 +230,13 @@ def only(session: Session, party: str) -> Session:
     left = set(first.parties) - {party}
     members = tuple(one for one in session.members if one.id not in left)
     stages = (attrs.evolve(first, parties=(party,)), *session.stages[1:])
-    matter = attrs.evolve(session.matter, is_each=False)
-    return attrs.evolve(session, members=members, stages=stages, matter=matter)
+    subject = attrs.evolve(session.subject, is_each=False)
+    return attrs.evolve(session, members=members, stages=stages, subject=subject)
 
 
 def off_page(session: Session) -> Member | None:
     """Who is to sign on a page that the draft's file does not have; None: nobody."""
-    pages = session.matter.pages
+    pages = session.subject.pages
     is_known = session.has_container or pages > 0
     placed = (one for one in session.members if one.place is not None and is_known)
     return next((one for one in placed if one.place and one.place.page > pages), None)
@@ -261,7 +263,7 @@ def _check_line(field: str, words: str) -> None:
         raise MalformedError(field, "has characters that cannot be shown, or none that can")
 
 
-def check_deadline(scene: Scene, deadline_at_ms: int) -> None:
+def check_deadline(scene: Conversation, deadline_at_ms: int) -> None:
     """Make sure that a deadline can be one.
 
     Raises:
@@ -271,7 +273,7 @@ def check_deadline(scene: Scene, deadline_at_ms: int) -> None:
         raise MalformedError("deadline_at_ms", "must be later than now, and within 180 days")
 
 
-def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
+def freeze(scene: Conversation, session: Session, pdf: bytes) -> Session:
     """Give a draft its document, which does not change any more; it is kept as ciphertext.
 
     Args:
@@ -289,7 +291,7 @@ def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
     if session.has_container:
         return _frozen(scene, session, pdf, 0)
     document = Document(pdf)
-    if session.matter.before is None:
+    if session.subject.before is None:
         laid = {name for name, _ in form_fields(document)}
         wanted = (field for one in session.members for field in fields_of(session, one))
         missing = [field for field in wanted if field not in laid]
@@ -300,8 +302,8 @@ def freeze(scene: Scene, session: Session, pdf: bytes) -> Session:
     return _frozen(scene, session, pdf, page_count(document))
 
 
-def _frozen(scene: Scene, session: Session, data: bytes, pages: int) -> Session:
-    cipher = encrypt(session.matter.key, data, DOCUMENT)
+def _frozen(scene: Conversation, session: Session, data: bytes, pages: int) -> Session:
+    cipher = encrypt(session.subject.key, data, DOCUMENT)
     digest = hashlib.sha256(data).digest()
     paper = Paper(
         sha256=digest,
@@ -312,7 +314,7 @@ def _frozen(scene: Scene, session: Session, data: bytes, pages: int) -> Session:
     return scene.save(attrs.evolve(session, paper=paper, head_sha256=digest))
 
 
-def send(scene: Scene, session: Session) -> Session:
+def send(scene: Conversation, session: Session) -> Session:
     """Send a draft that has its document: those of the first stage are asked.
 
     Raises:
@@ -340,10 +342,10 @@ def _with_free_names(session: Session, document: Document) -> Session:
     members = tuple(attrs.evolve(one, field=names.get(one.field, "")) for one in session.members)
     clauses = tuple(
         attrs.evolve(one, fields=tuple(names.get(field, field) for field in one.fields))
-        for one in session.matter.clauses
+        for one in session.subject.clauses
     )
-    matter = attrs.evolve(session.matter, clauses=clauses)
-    return attrs.evolve(session, members=members, matter=matter)
+    subject = attrs.evolve(session.subject, clauses=clauses)
+    return attrs.evolve(session, members=members, subject=subject)
 
 
 def _member(session: Session, one: Invited) -> Member:
@@ -390,7 +392,7 @@ def level_for(role: Role, level: Level) -> Level:
     return Level.ADVANCED if is_nobody and level in OWN_LEVELS else level
 
 
-def check_levels(scene: Scene, session: Session) -> None:
+def check_levels(scene: Conversation, session: Session) -> None:
     """Make sure that everybody can sign here as is asked of them.
 
     Raises:

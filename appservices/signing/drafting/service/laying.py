@@ -44,17 +44,17 @@ def boxed(session: Session, cipher: bytes, language: str, link: str) -> bytes:
         UploadError: The document cannot be written anew.
         UploadTooLargeError: It has too many pages with that of signatures.
     """
-    pdf = decrypt(session.matter.key, cipher, DOCUMENT)
-    if session.matter.template is not None:
+    pdf = decrypt(session.subject.key, cipher, DOCUMENT)
+    if session.subject.template is not None:
         return pdf  # whose boxes it has
     if session.has_container:
         return pdf  # which is none, and has no place for boxes
-    if session.matter.before is not None:
+    if session.subject.before is not None:
         return pdf  # which does not change any more
     seats = seats_of(session, language)
     if not seats:
         return pdf
-    sheet = Sheet(session.matter.title, language, link, rules_of(session, language))
+    sheet = Sheet(session.subject.title, language, link, rules_of(session, language))
     return with_signature_boxes(pdf, seats, sheet)
 
 
@@ -67,7 +67,7 @@ def sizes_of(session: Session, cipher: bytes) -> Sequence[PageSize]:
     if session.has_container:
         return ()
     try:
-        return in_sandbox(read_pages, decrypt(session.matter.key, cipher, DOCUMENT)).sizes
+        return in_sandbox(read_pages, decrypt(session.subject.key, cipher, DOCUMENT)).sizes
     except SandboxError as e:
         raise UploadError from e
 
@@ -81,7 +81,7 @@ def misplaced(session: Session, sizes: Sequence[PageSize], language: str) -> Box
         language: In which roles are printed.
     """
     drafts = [session]
-    if session.matter.is_each:
+    if session.subject.is_each:
         first = [one for one in session.members if one.id in session.stages[0].parties]
         different = {one.place: one for one in first}.values()
         drafts = [drafting.only(session, one.id) for one in different]

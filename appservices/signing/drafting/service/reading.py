@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.papers.core.uploads import Upload
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
@@ -100,7 +100,7 @@ def is_list(inbound: Inbound) -> bool:
     return mimetype == "text/csv" or name_in(inbound).casefold().endswith(".csv")
 
 
-def order_list(scene: Scene, inbound: Inbound, session_id: str) -> None:
+def order_list(scene: Conversation, inbound: Inbound, session_id: str) -> None:
     """Have a list read of those who are to sign a draft, each their own document."""
     file = file_of(inbound)
     if file is None:
@@ -112,7 +112,7 @@ def order_list(scene: Scene, inbound: Inbound, session_id: str) -> None:
     jobs.schedule(scene.txn, Job(id_, LIST, payload, scene.now_ms))
 
 
-def order(scene: Scene, inbound: Inbound) -> None:
+def order(scene: Conversation, inbound: Inbound) -> None:
     """Have a file read that a person has sent to have it signed."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -138,7 +138,7 @@ def _is_slow(inbound: Inbound) -> bool:
     return isinstance(size, int) and SLOW_BYTES <= size <= FETCH_BYTES_MAX
 
 
-def seal_file(scene: Scene, file: Mapping[str, Any], name: str = "") -> str:
+def seal_file(scene: Conversation, file: Mapping[str, Any], name: str = "") -> str:
     """A file of a chat, with the key that opens it, as a job keeps it."""
     return encode_base64(scene.vault.seal({"file": dict(file), "name": name}))
 
@@ -238,10 +238,12 @@ class Read(ChatJob[Parts]):
             draft_talk.ask_title(scene, session, room_id)
 
 
-def _kept(scene: Scene, session: Session, upload: Upload | SignedUpload | AnyFile) -> Session:
+def _kept(
+    scene: Conversation, session: Session, upload: Upload | SignedUpload | AnyFile
+) -> Session:
     """The draft with its file."""
     data = upload.data if isinstance(upload, AnyFile) else upload.pdf
-    cipher = encrypt(session.matter.key, data, DOCUMENT)
+    cipher = encrypt(session.subject.key, data, DOCUMENT)
     blobs.put(scene.txn, session.id, "upload", cipher, scene.now_ms)
     if isinstance(upload, AnyFile):
         return scene.save(drafting.with_any_file(session, upload))

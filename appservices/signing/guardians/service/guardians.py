@@ -9,7 +9,7 @@ from appservices.signing.guardians import store, texts
 from appservices.signing.guardians.core import RuleView, is_weaker, read_guards
 from appservices.signing.guardians.service import guarding
 from appservices.signing.guardians.store import GuardRule
-from appservices.signing.sessions.service.conversation import Parts, Scene
+from appservices.signing.sessions.service.conversation import Conversation, Parts
 from appservices.signing.sessions.service.naming import known_name, user_named
 from veche.bots import ChatJob
 from veche.bots.guardian_rules import COMING, OF_OWNER, GuardRules
@@ -35,7 +35,7 @@ COUNT: Final = "signing.guard"
 SET: Final = "set"
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to see or to set their guardians.
 
     Args:
@@ -94,53 +94,57 @@ class Count(ChatJob[Parts]):
         RULES.wait_is_over(self._parts.conversation(txn, job.id, now_ms), job.payload["rule"])
 
 
-class _Rules(GuardRules[Scene, GuardRule]):
+class _Rules(GuardRules[Conversation, GuardRule]):
     """Rules for whose signatures count."""
 
     clock = COUNT
 
-    def lock(self, scene: Scene, rule_id: str) -> GuardRule | None:
+    def lock(self, scene: Conversation, rule_id: str) -> GuardRule | None:
         found = store.rule(scene.txn, rule_id)
         if found is None:
             return None
         store.wait_turn(scene.txn, found.person)
         return store.rule(scene.txn, rule_id)
 
-    def save(self, scene: Scene, rule: GuardRule) -> None:
+    def save(self, scene: Conversation, rule: GuardRule) -> None:
         store.save_rule(scene.txn, rule, scene.now_ms)
 
-    def counting(self, scene: Scene, rule: GuardRule) -> GuardRule | None:
+    def counting(self, scene: Conversation, rule: GuardRule) -> GuardRule | None:
         return store.active(scene.txn, rule.person)
 
-    def coming(self, scene: Scene, rule: GuardRule) -> Sequence[GuardRule]:
+    def coming(self, scene: Conversation, rule: GuardRule) -> Sequence[GuardRule]:
         return store.rules_of(scene.txn, rule.person, COMING)
 
-    def members(self, scene: Scene, rule: GuardRule) -> tuple[Guardian, Sequence[Guardian]]:
+    def members(self, scene: Conversation, rule: GuardRule) -> tuple[Guardian, Sequence[Guardian]]:
         view = guarding.view_of(scene, rule)
         return view.owner, view.guardians
 
-    def accepted(self, scene: Scene, rule: GuardRule) -> Mapping[UserId, str | None]:
+    def accepted(self, scene: Conversation, rule: GuardRule) -> Mapping[UserId, str | None]:
         return store.accepted(scene.txn, rule.id)
 
-    def accept(self, scene: Scene, rule: GuardRule, person: UserId, nonce: str | None) -> None:
+    def accept(
+        self, scene: Conversation, rule: GuardRule, person: UserId, nonce: str | None
+    ) -> None:
         store.accept(scene.txn, rule.id, person, nonce)
 
-    def open_chat(self, scene: Scene, rule: GuardRule, person: UserId) -> None:
+    def open_chat(self, scene: Conversation, rule: GuardRule, person: UserId) -> None:
         payload = {"person": person, "session": "", "party": "", "guard": rule.id}
         id_ = scene.sender.fresh_id(cards.OPEN_CHAT)
         jobs.schedule(scene.txn, Job(id_, cards.OPEN_CHAT, payload, scene.now_ms))
 
-    def is_weaker(self, scene: Scene, new: GuardRule, old: GuardRule) -> bool:
+    def is_weaker(self, scene: Conversation, new: GuardRule, old: GuardRule) -> bool:
         return is_weaker(guarding.view_of(scene, new), guarding.view_of(scene, old))
 
-    def words(self, scene: Scene, rule: GuardRule, localizer: Localizer) -> str:
+    def words(self, scene: Conversation, rule: GuardRule, localizer: Localizer) -> str:
         return texts.rule_words(guarding.view_of(scene, rule), localizer)
 
-    def invitation(self, scene: Scene, rule: GuardRule, localizer: Localizer) -> tuple[Doc, str]:
+    def invitation(
+        self, scene: Conversation, rule: GuardRule, localizer: Localizer
+    ) -> tuple[Doc, str]:
         view = guarding.view_of(scene, rule)
         return texts.invitation_doc(view, localizer), texts.acceptance_text(view, localizer)
 
-    def shown(self, scene: Scene, person: UserId) -> Doc:
+    def shown(self, scene: Conversation, person: UserId) -> Doc:
         found = store.rules_of(
             scene.txn, person, [RuleState.ACTIVE, RuleState.ASKED, RuleState.WAITING]
         )
@@ -152,7 +156,7 @@ class _Rules(GuardRules[Scene, GuardRule]):
 RULES: Final = _Rules()
 
 
-def _propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
+def _propose(scene: Conversation, view: RuleView, room_id: RoomId) -> None:
     """Keep a rule that is wanted, and ask for the person's key."""
     person = view.owner.person
     store.wait_turn(scene.txn, person)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.guardians.store import GuardRule
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.guardians import Tally
 
@@ -46,21 +46,21 @@ WHAT: Final = "guard"
 AGREE: Final = "agree"
 
 
-def view_of(scene: Scene, rule: GuardRule) -> RuleView:
+def view_of(scene: Conversation, rule: GuardRule) -> RuleView:
     """A rule with its names."""
     opened = scene.vault.open(rule.sealed)
     owner, *guardians = (Guardian(UserId(one[0]), one[1]) for one in opened["persons"])
     return RuleView(owner, tuple(guardians), rule.needed, rule.counts_from_ms)
 
 
-def sealed(scene: Scene, view: RuleView) -> bytes:
+def sealed(scene: Conversation, view: RuleView) -> bytes:
     """The names of a rule, under the operator's key."""
     persons = [[one.person, one.name] for one in (view.owner, *view.guardians)]
     names: Mapping[str, Any] = {"persons": persons}
     return scene.vault.seal(names)
 
 
-def check(scene: Scene, session: Session, member: Member) -> None:
+def check(scene: Conversation, session: Session, member: Member) -> None:
     """Make sure that enough guardians of a party agree, if they have any.
 
     Raises:
@@ -74,7 +74,7 @@ def check(scene: Scene, session: Session, member: Member) -> None:
         raise GuardiansError
 
 
-def request(scene: Scene, session: Session, member: Member) -> GuardiansError | None:
+def request(scene: Conversation, session: Session, member: Member) -> GuardiansError | None:
     """Ask the guardians of a party who wants to sign, if they were not asked before.
 
     Args:
@@ -102,7 +102,7 @@ def request(scene: Scene, session: Session, member: Member) -> GuardiansError | 
     return GuardiansError(is_told=is_new)
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """A guardian has answered whether somebody may sign."""
     purpose, person = answer.kept.purpose, answer.inbound.sender
     nonce, localizer = answer.chosen.approved_by, scene.localizer(person)
@@ -137,7 +137,7 @@ def answered(scene: Scene, answer: Answered) -> None:
         _tell_decided(scene, session, member, view, after)
 
 
-def close(scene: Scene, session: Session) -> None:
+def close(scene: Conversation, session: Session) -> None:
     """End the questions about a document that takes no signatures any more."""
     for asked in store.of_session(scene.txn, session.id):
         rule = store.rule(scene.txn, asked.rule_id)
@@ -145,7 +145,7 @@ def close(scene: Scene, session: Session) -> None:
             _close(scene, session.id, asked.party, view_of(scene, rule))
 
 
-def _rule_of(scene: Scene, member: Member) -> GuardRule | None:
+def _rule_of(scene: Conversation, member: Member) -> GuardRule | None:
     """The rule that counts for a party; None: nobody has to agree."""
     if member.is_guest or member.party.role is Role.SEAL:
         return None
@@ -158,7 +158,7 @@ def _waits(session: Session, member: Member, rule: GuardRule, purpose: Mapping[s
     return is_open and rule.id == purpose.get("rule")
 
 
-def _standings(scene: Scene, asked: Asked, view: RuleView) -> dict[Guardian, Standing]:
+def _standings(scene: Conversation, asked: Asked, view: RuleView) -> dict[Guardian, Standing]:
     """The guardians of a document, in their order, as they stand now."""
     said, void = store.votes(scene.txn, asked), _void(scene, asked)
     standings = {}
@@ -171,7 +171,7 @@ def _standings(scene: Scene, asked: Asked, view: RuleView) -> dict[Guardian, Sta
     return standings
 
 
-def _void(scene: Scene, asked: Asked) -> frozenset[str]:
+def _void(scene: Conversation, asked: Asked) -> frozenset[str]:
     """The approvals of guardians whose keys were revoked since."""
     given = store.votes(scene.txn, asked).values()
     return revoked_among(scene.txn, [one for one in given if one is not None])
@@ -182,7 +182,7 @@ def _counted(standings: Mapping[Guardian, Standing], rule: GuardRule) -> Tally:
 
 
 def _ask_all(
-    scene: Scene,
+    scene: Conversation,
     session: Session,
     of: tuple[Member, Asked],
     view: RuleView,
@@ -206,7 +206,7 @@ def _ask_all(
 
 
 def _ask_one(
-    scene: Scene, session: Session, of: tuple[Member, Asked], view: RuleView, one: Guardian
+    scene: Conversation, session: Session, of: tuple[Member, Asked], view: RuleView, one: Guardian
 ) -> None:
     member, asked = of
     room_id, localizer = scene.chat_of(one.person), scene.localizer(one.person)
@@ -234,7 +234,7 @@ def _ask_one(
 
 
 def _tell_decided(
-    scene: Scene, session: Session, member: Member, view: RuleView, counted: Tally
+    scene: Conversation, session: Session, member: Member, view: RuleView, counted: Tally
 ) -> None:
     """Tell who wanted to sign, and end what is still open to guardians."""
     _close(scene, session.id, member.id, view)
@@ -249,7 +249,7 @@ def _tell_decided(
     scene.tell(room_id, person, doc)
 
 
-def _close(scene: Scene, session_id: str, party: str, view: RuleView) -> None:
+def _close(scene: Conversation, session_id: str, party: str, view: RuleView) -> None:
     for one in view.guardians:
         words = scene.localizer(one.person).text("It is decided.")
         scene.close(_about(session_id, party, one.person), one.person, words)

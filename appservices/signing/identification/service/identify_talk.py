@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.identification.core import Identification
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
@@ -75,7 +75,7 @@ _NAME_CHARACTERS: Final = range(1, 101)
 _CALLED: Final = "called"
 
 
-def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
+def begin(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """Somebody types whom they want to identify; or nobody: who has identified them."""
     person, room_id = inbound.sender, inbound.room_id
     localizer, typed = scene.localizer(person), argument.strip()
@@ -103,7 +103,7 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
     jobs.schedule(scene.txn, Job(id_, IDENTIFY, payload, scene.now_ms))
 
 
-def answered(scene: Scene, answered: Answered) -> None:
+def answered(scene: Conversation, answered: Answered) -> None:
     """The person, or the registrar, has chosen something."""
     purpose, choice = answered.kept.purpose, answered.chosen.choice or ""
     person, room_id = answered.inbound.sender, answered.inbound.room_id
@@ -130,7 +130,7 @@ def answered(scene: Scene, answered: Answered) -> None:
         scene.tell(room_id, person, (Paragraph(refused_words(e, scene.localizer(person))),))
 
 
-def heard_digits(scene: Scene, inbound: Inbound) -> bool:
+def heard_digits(scene: Conversation, inbound: Inbound) -> bool:
     """Take digits that a registrar was asked for; False if they are none, or none are waited for.
 
     Before anything else does: four digits alone would sign a document that waits for its code.
@@ -150,7 +150,7 @@ def heard_digits(scene: Scene, inbound: Inbound) -> bool:
     return False
 
 
-def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
+def heard(scene: Conversation, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
     """The registrar has written digits, or a name."""
     person, room_id = inbound.sender, inbound.room_id
     localizer, said = scene.localizer(person), showable(words).strip()
@@ -172,7 +172,7 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
         scene.tell(room_id, person, (Paragraph(refused_words(e, localizer)),))
 
 
-def _is_doubted(scene: Scene, one: Identification, called: Mapping[str, str]) -> bool:
+def _is_doubted(scene: Conversation, one: Identification, called: Mapping[str, str]) -> bool:
     """Whether the person has an identity that nobody confirmed; then nobody is identified."""
     if not identity_view(scene.txn, one.person).is_doubted:
         return False
@@ -185,7 +185,11 @@ def _is_doubted(scene: Scene, one: Identification, called: Mapping[str, str]) ->
 
 
 def _take_digits(
-    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str], digits: str
+    scene: Conversation,
+    one: Identification,
+    room_id: RoomId,
+    called: Mapping[str, str],
+    digits: str,
 ) -> None:
     one, localizer = identifying.show(scene, one, digits), scene.localizer(one.registrar)
     if one.state is IdentificationState.SHOWN:
@@ -200,7 +204,7 @@ def _take_digits(
         _told_over(scene, one)
 
 
-def _came(scene: Scene, one: Identification, called: Mapping[str, str]) -> None:
+def _came(scene: Conversation, one: Identification, called: Mapping[str, str]) -> None:
     chat, room_id = scene.chat_of(one.person), scene.chat_of(one.registrar)
     if chat is not None and room_id is not None:
         doc = show_doc(one, scene.localizer(one.person))
@@ -209,7 +213,7 @@ def _came(scene: Scene, one: Identification, called: Mapping[str, str]) -> None:
 
 
 def _ask_digits(
-    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str]
+    scene: Conversation, one: Identification, room_id: RoomId, called: Mapping[str, str]
 ) -> None:
     localizer = scene.localizer(one.registrar)
     stop = Choice(id=STOP, label=localizer.text("Stop: nobody is identified"), style="danger")
@@ -218,7 +222,11 @@ def _ask_digits(
 
 
 def _ask_name(
-    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str], papers: Papers
+    scene: Conversation,
+    one: Identification,
+    room_id: RoomId,
+    called: Mapping[str, str],
+    papers: Papers,
 ) -> None:
     localizer = scene.localizer(one.registrar)
     stop = Choice(id=STOP, label=localizer.text("Stop: nobody is identified"), style="danger")
@@ -227,7 +235,7 @@ def _ask_name(
 
 
 def _ask_word(
-    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str]
+    scene: Conversation, one: Identification, room_id: RoomId, called: Mapping[str, str]
 ) -> None:
     """Ask the registrar to say with their key what they have seen."""
     if one.state is not IdentificationState.SHOWN or scene.now_ms >= one.ends_at_ms:
@@ -250,7 +258,7 @@ def _ask_word(
     _ask(scene, one, (one.registrar, room_id), WORD, doc, choices, called)
 
 
-def _done(scene: Scene, one: Identification, called: Mapping[str, str], nonce: str) -> None:
+def _done(scene: Conversation, one: Identification, called: Mapping[str, str], nonce: str) -> None:
     by = Registrar(one.registrar, called["registrar"])
     papers = Papers(called["papers"])
     one = identifying.identify(scene, one, by, papers, called["name"], nonce)
@@ -263,7 +271,7 @@ def _done(scene: Scene, one: Identification, called: Mapping[str, str], nonce: s
         _ask(scene, one, (person, room_id), UNDO, doc, (undo,), {})
 
 
-def _undone(scene: Scene, one: Identification) -> None:
+def _undone(scene: Conversation, one: Identification) -> None:
     for person in (one.person, one.registrar):
         room_id, localizer = scene.chat_of(person), scene.localizer(person)
         scene.close(_about_of(one, UNDO, person), person, localizer.text("It counts no more."))
@@ -271,7 +279,7 @@ def _undone(scene: Scene, one: Identification) -> None:
             scene.tell(room_id, person, revoked_doc(one.name, localizer))
 
 
-def _told_over(scene: Scene, one: Identification) -> None:
+def _told_over(scene: Conversation, one: Identification) -> None:
     _close(scene, one)
     for person in (one.person, one.registrar):
         room_id = scene.chat_of(person)
@@ -279,7 +287,7 @@ def _told_over(scene: Scene, one: Identification) -> None:
             scene.tell(room_id, person, over_doc(scene.localizer(person)))
 
 
-def _close(scene: Scene, one: Identification) -> None:
+def _close(scene: Conversation, one: Identification) -> None:
     """End the questions of one that does not go on."""
     for topic in (HERE, DIGITS, WHICH, NAME, WORD):
         person = one.person if topic == HERE else one.registrar
@@ -287,7 +295,7 @@ def _close(scene: Scene, one: Identification) -> None:
 
 
 def _ask(
-    scene: Scene,
+    scene: Conversation,
     one: Identification,
     to: tuple[UserId, RoomId],
     topic: str,
@@ -317,7 +325,7 @@ def _about_of(one: Identification, topic: str, person: UserId) -> str:
     return f"{_about(one, topic)} {person}" if topic == UNDO else _about(one, topic)
 
 
-def _called(scene: Scene, purpose: Mapping[str, Any]) -> dict[str, str]:
+def _called(scene: Conversation, purpose: Mapping[str, Any]) -> dict[str, str]:
     sealed = purpose.get(_CALLED)
     return scene.vault.open(decode_base64(sealed)) if isinstance(sealed, str) else {}
 
@@ -364,7 +372,7 @@ class Identify(ChatJob[Parts]):
 
 
 def _ask_person(
-    scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str]
+    scene: Conversation, one: Identification, room_id: RoomId, called: Mapping[str, str]
 ) -> None:
     localizer = scene.localizer(one.person)
     shown = MandateShown(

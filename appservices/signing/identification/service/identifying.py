@@ -28,7 +28,7 @@ from veche.protocol.acts import ActClass, call_form
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.guests import Papers
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.access.approvals import Key
     from veche.protocol.ids import UserId
 
@@ -37,7 +37,7 @@ PRESENT: Final = "present"
 BASIS: Final = "word of a registrar"
 
 
-def begin(scene: Scene, registrar: UserId, person: UserId) -> Identification:
+def begin(scene: Conversation, registrar: UserId, person: UserId) -> Identification:
     """A registrar wants to identify a person; an earlier attempt counts no more.
 
     Raises:
@@ -60,7 +60,7 @@ def begin(scene: Scene, registrar: UserId, person: UserId) -> Identification:
     return one
 
 
-def come(scene: Scene, one: Identification, nonce: str) -> Identification:
+def come(scene: Conversation, one: Identification, nonce: str) -> Identification:
     """The person's key has said that they are there.
 
     Raises:
@@ -74,7 +74,7 @@ def come(scene: Scene, one: Identification, nonce: str) -> Identification:
     return _save(scene, attrs.evolve(one, key_id=evidence.key_id))
 
 
-def show(scene: Scene, one: Identification, digits: str) -> Identification:
+def show(scene: Conversation, one: Identification, digits: str) -> Identification:
     """The registrar has typed what the person's device shows.
 
     Returns:
@@ -92,7 +92,7 @@ def show(scene: Scene, one: Identification, digits: str) -> Identification:
     return _save(scene, attrs.evolve(one, tries=tries))
 
 
-def refuse(scene: Scene, one: Identification) -> Identification:
+def refuse(scene: Conversation, one: Identification) -> Identification:
     """It comes to nothing.
 
     Raises:
@@ -102,7 +102,7 @@ def refuse(scene: Scene, one: Identification) -> Identification:
 
 
 def identify(
-    scene: Scene, one: Identification, by: Registrar, papers: Papers, name: str, nonce: str
+    scene: Conversation, one: Identification, by: Registrar, papers: Papers, name: str, nonce: str
 ) -> Identification:
     """The registrar has said with their key who it is; the act is in the log once this commits.
 
@@ -131,7 +131,7 @@ def identify(
     return _save(scene, one)
 
 
-def revoke(scene: Scene, one: Identification) -> Identification:
+def revoke(scene: Conversation, one: Identification) -> Identification:
     """It counts no more, for whatever is signed from now on; that is an act, too.
 
     Raises:
@@ -142,7 +142,7 @@ def revoke(scene: Scene, one: Identification) -> Identification:
     return one
 
 
-def seen_of(scene: Scene, person: UserId, name: str, nonce: str) -> Identified | None:
+def seen_of(scene: Conversation, person: UserId, name: str, nonce: str) -> Identified | None:
     """Who has identified the holder of the key that gave an approval; None: nobody that counts.
 
     Args:
@@ -169,12 +169,12 @@ def _is_good(key: Key) -> bool:
     return key.revoked_at_ms is None
 
 
-def _save(scene: Scene, one: Identification) -> Identification:
+def _save(scene: Conversation, one: Identification) -> Identification:
     store.save(scene.txn, scene.vault, one, scene.now_ms)
     return one
 
 
-def _log(scene: Scene, one: Identification, what: str) -> None:
+def _log(scene: Conversation, one: Identification, what: str) -> None:
     papers = "" if one.seen is None else one.seen.papers.value
     form = call_form(
         "signing",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from appservices.signing.meetings.core import Meeting
     from appservices.signing.pages.routes.api import Signing
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.api import Call
     from veche.runtime.database import Cursor
 
@@ -30,10 +30,10 @@ class MeetingCalls:
         """Make them."""
         self._signing = signing
 
-    def _found(self, scene: Scene, call: Call) -> tuple[Meeting, Session, Member]:
+    def _found(self, scene: Conversation, call: Call) -> tuple[Meeting, Session, Member]:
         return meetings.opened(scene, call.path_args["meeting"], call.header("veche-meeting"))
 
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+    def _conversation(self, txn: Cursor, call: Call, cause: str) -> Conversation:
         parts = self._signing.parts
         if parts is None:
             raise NotFoundError(meetings.NO_SUCH)
@@ -54,7 +54,7 @@ class MeetingRoutes(MeetingCalls):
     )
     def claim(self, txn: Cursor, call: Call) -> ClaimedView:
         """The registrar is asked who holds it."""
-        scene = self._scene(txn, call, f"claim {call.path_args['meeting']}")
+        scene = self._conversation(txn, call, f"claim {call.path_args['meeting']}")
         found = self._found(scene, call)
         meeting, is_new = meetings.claim(scene, found, call.body)
         if is_new:
@@ -71,7 +71,7 @@ class MeetingRoutes(MeetingCalls):
     )
     def meeting(self, txn: Cursor, call: Call) -> MeetingView:
         """The phone asks until it may sign."""
-        scene = self._scene(txn, call, "meeting")
+        scene = self._conversation(txn, call, "meeting")
         meeting, _, member = self._found(scene, call)
         return meetings.view(scene, meeting, member)
 
@@ -85,7 +85,7 @@ class MeetingRoutes(MeetingCalls):
     )
     def screen(self, txn: Cursor, call: Call) -> ScreenView:
         """As long as no phone came in."""
-        scene = self._scene(txn, call, "screen")
+        scene = self._conversation(txn, call, "screen")
         return meetings.screen_view(scene, *self._found(scene, call))
 
     @API.sessionless.transaction(
@@ -99,7 +99,7 @@ class MeetingRoutes(MeetingCalls):
     )
     def leave(self, txn: Cursor, call: Call) -> MeetingView:
         """The registrar is told."""
-        scene = self._scene(txn, call, f"leave {call.path_args['meeting']}")
+        scene = self._conversation(txn, call, f"leave {call.path_args['meeting']}")
         meeting, session, member = self._found(scene, call)
         meetings.refuse(scene, meeting)
         meeting_talk.left(scene, meeting, session, member)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from appservices.signing.meetings.core import Meeting
     from appservices.signing.pages.routes.api import Signing
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.api import Call
     from veche.runtime.database import Cursor
 
@@ -51,7 +51,7 @@ class TabletRoutes(MeetingCalls):
     )
     def tablet(self, txn: Cursor, call: Call) -> TabletView:
         """The registrar is told which digits it shows."""
-        scene = self._scene(txn, call, f"tablet {call.path_args['meeting']}")
+        scene = self._conversation(txn, call, f"tablet {call.path_args['meeting']}")
         before, session, member = self._found(scene, call)
         meeting = tablets.claim(scene, (before, session, member), call.body)
         if meeting.state is not before.state:
@@ -68,7 +68,7 @@ class TabletRoutes(MeetingCalls):
     )
     def tablet_blob(self, txn: Cursor, call: Call) -> Download:
         """As long as it is being read there."""
-        scene = self._scene(txn, call, "tablet blob")
+        scene = self._conversation(txn, call, "tablet blob")
         found = self._tablet(scene, call)
         tablets.check_reading(scene, found)
         return self._files.of(scene, found[1], call)
@@ -84,7 +84,7 @@ class TabletRoutes(MeetingCalls):
     )
     def hand(self, txn: Cursor, call: Call) -> MeetingView:
         """The registrar is asked what they saw."""
-        scene = self._scene(txn, call, f"hand {call.path_args['meeting']}")
+        scene = self._conversation(txn, call, f"hand {call.path_args['meeting']}")
         return self._said(scene, call, tablets.agree)
 
     @API.sessionless.transaction(
@@ -98,10 +98,10 @@ class TabletRoutes(MeetingCalls):
     )
     def refusal(self, txn: Cursor, call: Call) -> MeetingView:
         """It is final once they have."""
-        scene = self._scene(txn, call, f"refusal {call.path_args['meeting']}")
+        scene = self._conversation(txn, call, f"refusal {call.path_args['meeting']}")
         return self._said(scene, call, tablets.decline)
 
-    def _said(self, scene: Scene, call: Call, say: Callable[..., Meeting]) -> MeetingView:
+    def _said(self, scene: Conversation, call: Call, say: Callable[..., Meeting]) -> MeetingView:
         """Something is said on the tablet; the registrar is asked about it once."""
         before, session, member = self._tablet(scene, call)
         meeting = say(scene, (before, session, member), call.body)
@@ -109,7 +109,7 @@ class TabletRoutes(MeetingCalls):
             tablet_talk.said(scene, meeting, session, member)
         return meetings.view(scene, meeting, member)
 
-    def _tablet(self, scene: Scene, call: Call) -> tuple[Meeting, Session, Member]:
+    def _tablet(self, scene: Conversation, call: Call) -> tuple[Meeting, Session, Member]:
         """The meeting of the tablet that came in."""
         found = self._found(scene, call)
         tablets.check_tablet(found[0], call.header("veche-tablet"))

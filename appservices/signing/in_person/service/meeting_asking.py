@@ -18,7 +18,7 @@ from veche.protocol.message import Paragraph
 if TYPE_CHECKING:
     from appservices.signing.meetings.core import Meeting
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.errors import RefusedError
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
@@ -51,7 +51,7 @@ class Met:
 
 
 def ask(
-    scene: Scene, met: Met, topic: str, intro: Doc, choices: tuple[Choice, ...], **more: str
+    scene: Conversation, met: Met, topic: str, intro: Doc, choices: tuple[Choice, ...], **more: str
 ) -> None:
     """Ask the registrar of a guest something; only the newest question stays open."""
     session, member, meeting = met.session, met.member, met.meeting
@@ -71,7 +71,9 @@ def what_of(meeting: Meeting) -> str:
     return f"{IDENTIFIED} {meeting.session_id} {meeting.party} {key}"
 
 
-def say(scene: Scene, room_id: RoomId, person: UserId, member: Member, error: RefusedError) -> None:
+def say(
+    scene: Conversation, room_id: RoomId, person: UserId, member: Member, error: RefusedError
+) -> None:
     """Why something is not done."""
     localizer = scene.localizer(person)
     if isinstance(error, MeetingOverError):

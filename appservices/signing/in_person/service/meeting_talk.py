@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.meetings.core import Meeting
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
@@ -49,7 +49,7 @@ DECLINE: Final = "decline"
 _NAME_CHARACTERS_MAX: Final = 200
 
 
-def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
+def begin(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A registrar types that a guest is here: the number of the document, and which party."""
     person, room_id = inbound.sender, inbound.room_id
     localizer, waiting = scene.localizer(person), _waiting(scene, inbound)
@@ -65,7 +65,7 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(room_id, person, here_doc(found or waiting, localizer))
 
 
-def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
+def came(scene: Conversation, meeting: Meeting, session: Session, member: Member) -> None:
     """A phone has opened the link: ask the registrar which identity document they see."""
     person = meeting.registrar
     room_id = scene.chat_of(person)
@@ -83,7 +83,7 @@ def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
     ask(scene, met, WHICH, intro, (*choices, stop))
 
 
-def left(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
+def left(scene: Conversation, meeting: Meeting, session: Session, member: Member) -> None:
     """Who holds the phone does not want to go on: tell the registrar."""
     person = meeting.registrar
     room_id = scene.chat_of(person)
@@ -94,9 +94,9 @@ def left(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
         scene.tell(room_id, person, doc)
 
 
-def answered(scene: Scene, answered: Answered) -> None:
+def answered(scene: Conversation, answered: Answered) -> None:
     """A registrar has chosen something."""
-    found = _matter(scene, answered.kept.purpose, answered.inbound.sender)
+    found = _guest_session(scene, answered.kept.purpose, answered.inbound.sender)
     if found is None:
         return
     session, member = found
@@ -127,7 +127,7 @@ def answered(scene: Scene, answered: Answered) -> None:
 
 
 def _done(
-    scene: Scene, met: Met, purpose: Mapping[str, Any], choice: str, nonce: str | None
+    scene: Conversation, met: Met, purpose: Mapping[str, Any], choice: str, nonce: str | None
 ) -> None:
     """What a registrar has chosen, in a meeting that goes on.
 
@@ -152,7 +152,7 @@ def _done(
         )
 
 
-def _ask_again(scene: Scene, met: Met, purpose: Mapping[str, Any]) -> None:
+def _ask_again(scene: Conversation, met: Met, purpose: Mapping[str, Any]) -> None:
     """The key that gave their word counts no more; what is to be approved is as before."""
     if purpose["topic"] == ATTEST:
         _ask_word(scene, met, Papers(str(purpose["papers"])))
@@ -160,9 +160,9 @@ def _ask_again(scene: Scene, met: Met, purpose: Mapping[str, Any]) -> None:
         tablet_talk.said(scene, met.meeting, met.session, met.member)
 
 
-def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
+def heard(scene: Conversation, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
     """A registrar has written the name that stands in the identity document."""
-    found = _matter(scene, purpose, inbound.sender)
+    found = _guest_session(scene, purpose, inbound.sender)
     if found is None:
         return
     session, member = found
@@ -187,7 +187,7 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
         _ask_word(scene, met, papers)
 
 
-def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
+def _offer(scene: Conversation, session: Session, member: Member, room_id: RoomId) -> None:
     person = _registrar(member)
     words = scene.localizer(person).text("This question was replaced by the one below.")
     scene.close(about_of(session.id, member.id), person, words)
@@ -197,13 +197,13 @@ def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> N
         say(scene, room_id, person, member, e)
 
 
-def _ask_name(scene: Scene, met: Met, papers: Papers) -> None:
+def _ask_name(scene: Conversation, met: Met, papers: Papers) -> None:
     localizer = scene.localizer(met.person)
     stop = Choice(id=STOP, label=localizer.text("Stop: nobody signs"), style="danger")
     ask(scene, met, NAME, name_doc(papers, localizer), (stop,), papers=papers.value)
 
 
-def _ask_word(scene: Scene, met: Met, papers: Papers) -> None:
+def _ask_word(scene: Conversation, met: Met, papers: Papers) -> None:
     """Ask the registrar to say with their key what they have seen."""
     localizer, meeting = scene.localizer(met.person), met.meeting
     text = attested_text(met.session, met.member, papers, meeting.code, localizer)
@@ -221,8 +221,8 @@ def _registrar(member: Member) -> UserId:
     return member.registrar.person
 
 
-def _matter(
-    scene: Scene, purpose: Mapping[str, Any], person: UserId
+def _guest_session(
+    scene: Conversation, purpose: Mapping[str, Any], person: UserId
 ) -> tuple[Session, Member] | None:
     """The session, locked, and its guest; None unless this person is their registrar."""
     session = scene.session(str(purpose.get("session")))
@@ -232,7 +232,9 @@ def _matter(
     return (session, member) if member.registrar.person == person else None
 
 
-def _current(scene: Scene, session: Session, member: Member, purpose: Mapping[str, Any]) -> Meeting:
+def _current(
+    scene: Conversation, session: Session, member: Member, purpose: Mapping[str, Any]
+) -> Meeting:
     """The meeting that a question is about, if it can go on.
 
     Raises:
@@ -245,11 +247,11 @@ def _current(scene: Scene, session: Session, member: Member, purpose: Mapping[st
     return meeting
 
 
-def _waiting(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
+def _waiting(scene: Conversation, inbound: Inbound) -> list[tuple[Session, Member]]:
     """The guests who wait for whoever has written."""
     found = []
     for kept in prompts.candidates(scene.txn, inbound, None):
         if kept.is_open and kept.purpose.get("topic") == Topic.MEET:
-            matter = _matter(scene, kept.purpose, inbound.sender)
+            matter = _guest_session(scene, kept.purpose, inbound.sender)
             found += [] if matter is None else [matter]
     return found

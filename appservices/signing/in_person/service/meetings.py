@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.in_person.api import ClaimBody
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
@@ -62,7 +62,7 @@ KEY_LABEL: Final = "In person"
 NO_SUCH: Final = "There is no such code here. Ask for a new one and scan that."
 
 
-def offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> Meeting:
+def offer(scene: Conversation, session: Session, member: Member, room_id: RoomId) -> Meeting:
     """A new link for a guest's phone, in place of an earlier one; the registrar gets its code.
 
     Raises:
@@ -95,7 +95,7 @@ def offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> Me
     return meeting
 
 
-def opened(scene: Scene, meeting_id: str, token: str) -> tuple[Meeting, Session, Member]:
+def opened(scene: Conversation, meeting_id: str, token: str) -> tuple[Meeting, Session, Member]:
     """A meeting by its link, its session locked.
 
     Raises:
@@ -115,7 +115,7 @@ def opened(scene: Scene, meeting_id: str, token: str) -> tuple[Meeting, Session,
 
 
 def claim(
-    scene: Scene, found: tuple[Meeting, Session, Member], body: ClaimBody
+    scene: Conversation, found: tuple[Meeting, Session, Member], body: ClaimBody
 ) -> tuple[Meeting, bool]:
     """A phone comes in; the same one again finds what it had found; a tablet does it elsewhere.
 
@@ -149,7 +149,7 @@ def claim(
     return meeting, True
 
 
-def refuse(scene: Scene, meeting: Meeting) -> None:
+def refuse(scene: Conversation, meeting: Meeting) -> None:
     """It comes to nothing.
 
     Raises:
@@ -159,7 +159,12 @@ def refuse(scene: Scene, meeting: Meeting) -> None:
 
 
 def identify(
-    scene: Scene, session: Session, member: Member, meeting: Meeting, papers: Papers, nonce: str
+    scene: Conversation,
+    session: Session,
+    member: Member,
+    meeting: Meeting,
+    papers: Papers,
+    nonce: str,
 ) -> Session:
     """The registrar has said who holds the phone, whose key is the guest's from now on.
 
@@ -183,12 +188,14 @@ def identify(
     return session
 
 
-def view(scene: Scene, meeting: Meeting, member: Member) -> MeetingView:
+def view(scene: Conversation, meeting: Meeting, member: Member) -> MeetingView:
     """A meeting as whoever has its link sees it."""
     return MeetingView(**told_of(scene, meeting, member))
 
 
-def claimed_view(scene: Scene, meeting: Meeting, session: Session, member: Member) -> ClaimedView:
+def claimed_view(
+    scene: Conversation, meeting: Meeting, session: Session, member: Member
+) -> ClaimedView:
     """The same for the phone that came in, which can read the document now."""
     return ClaimedView(
         **told_of(scene, meeting, member),
@@ -200,7 +207,9 @@ def claimed_view(scene: Scene, meeting: Meeting, session: Session, member: Membe
     )
 
 
-def screen_view(scene: Scene, meeting: Meeting, session: Session, member: Member) -> ScreenView:
+def screen_view(
+    scene: Conversation, meeting: Meeting, session: Session, member: Member
+) -> ScreenView:
     """The same for a screen that shows the code."""
     is_open = meeting.state is MeetingState.OFFERED and scene.now_ms < meeting.expires_at_ms
     link = link_of(scene.parts, meeting, session) if is_open else None
@@ -218,12 +227,12 @@ def link_of(parts: Parts, meeting: Meeting, session: Session, *, is_screen: bool
     token = meeting_token(parts.host.seed(MEETING_SEED), meeting.id)
     if is_screen:
         return parts.host.links.page("sign", fragment=f"screen={meeting.id}&x={token}")
-    key, member = key_text(session.matter.key), session.member(meeting.party)
+    key, member = key_text(session.subject.key), session.member(meeting.party)
     kind = "tablet" if member is not None and member.is_by_hand else "meet"
     return parts.host.links.page("sign", fragment=f"{kind}={meeting.id}&x={token}&k={key}")
 
 
-def told_of(scene: Scene, meeting: Meeting, member: Member) -> dict[str, Any]:
+def told_of(scene: Conversation, meeting: Meeting, member: Member) -> dict[str, Any]:
     """What each view of a meeting has."""
     return {
         "state": meeting.state.value,

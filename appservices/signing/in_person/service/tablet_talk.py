@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from appservices.signing.meetings.core import Meeting
     from appservices.signing.sessions.core.guests import Papers
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
@@ -54,7 +54,7 @@ STOP: Final = "stop"
 DECLINE: Final = "decline"
 
 
-def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
+def came(scene: Conversation, meeting: Meeting, session: Session, member: Member) -> None:
     """A tablet has opened the link: tell the registrar which digits it shows."""
     room_id = scene.chat_of(meeting.registrar)
     if room_id is not None:
@@ -62,7 +62,7 @@ def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
         scene.tell(room_id, meeting.registrar, doc)
 
 
-def said(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
+def said(scene: Conversation, meeting: Meeting, session: Session, member: Member) -> None:
     """Something was written or said on the tablet: ask the registrar whether they saw it."""
     room_id, told = scene.chat_of(meeting.registrar), tablets.said_of(scene, meeting)
     if room_id is None or told is None:
@@ -74,7 +74,7 @@ def said(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
         _ask_refusal(scene, met, told)
 
 
-def answered(scene: Scene, met: Met, topic: str, choice: str, nonce: str | None) -> None:
+def answered(scene: Conversation, met: Met, topic: str, choice: str, nonce: str | None) -> None:
     """The registrar has confirmed a refusal, or said that nothing of it is so.
 
     Raises:
@@ -88,7 +88,7 @@ def answered(scene: Scene, met: Met, topic: str, choice: str, nonce: str | None)
     scene.tell(met.room_id, met.person, meeting_refused_doc(met.member, localizer))
 
 
-def refuse(scene: Scene, session: Session, member: Member, meeting: Meeting) -> None:
+def refuse(scene: Conversation, session: Session, member: Member, meeting: Meeting) -> None:
     """The registrar stops a meeting, of a phone or of a tablet.
 
     Raises:
@@ -97,7 +97,7 @@ def refuse(scene: Scene, session: Session, member: Member, meeting: Meeting) -> 
     tablets.refuse(scene, session, member, meeting)
 
 
-def seen(scene: Scene, met: Met, papers: Papers, typed: str) -> None:
+def seen(scene: Conversation, met: Met, papers: Papers, typed: str) -> None:
     """The registrar has seen the papers of who wrote: they sign as the witness on their page.
 
     Raises:
@@ -115,7 +115,7 @@ def seen(scene: Scene, met: Met, papers: Papers, typed: str) -> None:
     ask(scene, attrs.evolve(met, session=session, member=writer), WITNESS, doc, (stop,))
 
 
-def _ask_papers(scene: Scene, met: Met) -> None:
+def _ask_papers(scene: Conversation, met: Met) -> None:
     localizer = scene.localizer(met.person)
     choices = [Choice(id=one.value, label=localizer.text(words)) for one, words in PAPERS.items()]
     words = localizer.text(
@@ -126,7 +126,7 @@ def _ask_papers(scene: Scene, met: Met) -> None:
     ask(scene, met, WHICH, intro, (*choices, stop))
 
 
-def _ask_refusal(scene: Scene, met: Met, told: Mapping[str, Any]) -> None:
+def _ask_refusal(scene: Conversation, met: Met, told: Mapping[str, Any]) -> None:
     """Ask the registrar to say with their key that somebody declined before them."""
     session, member, localizer = met.session, met.member, scene.localizer(met.person)
     text = refusal_text(session, member, (told["code"], told["words"]), localizer)
@@ -164,7 +164,7 @@ class Over(ChatJob[Parts]):
             _tell_over(scene, session, member, meeting)
 
 
-def _tell_over(scene: Scene, session: Session, member: Member, meeting: Meeting) -> None:
+def _tell_over(scene: Conversation, session: Session, member: Member, meeting: Meeting) -> None:
     person = meeting.registrar
     room_id, localizer = scene.chat_of(person), scene.localizer(person)
     scene.close(about_of(session.id, member.id), person, localizer.text("It is over."))

@@ -22,7 +22,7 @@ from appservices.signing.meetings.core import Meeting, MeetingInput, MeetingStat
 from appservices.signing.meetings.service import OVER, job_id, withdrawn
 from appservices.signing.pages.service.views import session_view
 from appservices.signing.parties.service import acting
-from appservices.signing.parties.service.asking import shown_clauses
+from appservices.signing.parties.service.approvals import shown_clauses
 from appservices.signing.sessions.core.errors import (
     MeetingOverError,
     NotRegistrarError,
@@ -51,14 +51,14 @@ if TYPE_CHECKING:
     from appservices.signing.in_person.api import HandBody, RefusalBody, TabletBody
     from appservices.signing.sessions.core.guests import Papers
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
 
 Found = tuple[Meeting, "Session", "Member"]
 AGREED: Final = "agreed"
 DECLINED: Final = "declined"
 
 
-def claim(scene: Scene, found: Found, body: TabletBody) -> Meeting:
+def claim(scene: Conversation, found: Found, body: TabletBody) -> Meeting:
     """A tablet comes in; the same one again finds what it had found.
 
     Raises:
@@ -94,7 +94,7 @@ def check_tablet(meeting: Meeting, secret: str) -> None:
         raise MeetingOverError
 
 
-def check_reading(scene: Scene, found: Found) -> None:
+def check_reading(scene: Conversation, found: Found) -> None:
     """Make sure that the document is still read on the tablet: only then it gets it.
 
     Raises:
@@ -103,7 +103,7 @@ def check_reading(scene: Scene, found: Found) -> None:
     step(found[0], MeetingInput.WRITE, scene.now_ms)
 
 
-def agree(scene: Scene, found: Found, body: HandBody) -> Meeting:
+def agree(scene: Conversation, found: Found, body: HandBody) -> Meeting:
     """Somebody has agreed on the tablet and written their name; it counts for nothing yet.
 
     The same once more changes nothing: the tablet did not get the answer.
@@ -129,7 +129,7 @@ def agree(scene: Scene, found: Found, body: HandBody) -> Meeting:
     return _said(scene, meeting, session, member, said)
 
 
-def decline(scene: Scene, found: Found, body: RefusalBody) -> Meeting:
+def decline(scene: Conversation, found: Found, body: RefusalBody) -> Meeting:
     """Somebody has said on the tablet that they do not sign; the registrar has to confirm it.
 
     The same once more changes nothing.
@@ -147,7 +147,7 @@ def decline(scene: Scene, found: Found, body: RefusalBody) -> Meeting:
 
 
 def _said(
-    scene: Scene, meeting: Meeting, session: Session, member: Member, said: Mapping[str, Any]
+    scene: Conversation, meeting: Meeting, session: Session, member: Member, said: Mapping[str, Any]
 ) -> Meeting:
     before = said_of(scene, meeting)
     if before is not None and {**before, "at_ms": scene.now_ms} == said:
@@ -164,7 +164,7 @@ def _said(
 
 
 def vouch(
-    scene: Scene, session: Session, member: Member, meeting: Meeting, papers: Papers
+    scene: Conversation, session: Session, member: Member, meeting: Meeting, papers: Papers
 ) -> Session:
     """The registrar has seen the papers of who wrote: they are asked to sign as the witness.
 
@@ -204,7 +204,7 @@ def vouch(
     return scene.save(session)
 
 
-def refuse(scene: Scene, session: Session, member: Member, meeting: Meeting) -> None:
+def refuse(scene: Conversation, session: Session, member: Member, meeting: Meeting) -> None:
     """The registrar has not seen that, or it is somebody else: nothing counts.
 
     Raises:
@@ -217,7 +217,9 @@ def refuse(scene: Scene, session: Session, member: Member, meeting: Meeting) -> 
     meetings.refuse(scene, meeting)
 
 
-def confirm_refusal(scene: Scene, session: Session, member: Member, meeting: Meeting) -> Session:
+def confirm_refusal(
+    scene: Conversation, session: Session, member: Member, meeting: Meeting
+) -> Session:
     """The registrar has said with their key that somebody declined before them.
 
     Raises:
@@ -233,12 +235,12 @@ def confirm_refusal(scene: Scene, session: Session, member: Member, meeting: Mee
     return acting.declined(scene, session, member.id, said["code"], said["words"], is_said_for=True)
 
 
-def said_of(scene: Scene, meeting: Meeting) -> Mapping[str, Any] | None:
+def said_of(scene: Conversation, meeting: Meeting) -> Mapping[str, Any] | None:
     """What was written or said on the tablet of a meeting; None: nothing."""
     return store.said_in(scene.txn, scene.vault, meeting.id)
 
 
-def view(scene: Scene, found: Found) -> TabletView:
+def view(scene: Conversation, found: Found) -> TabletView:
     """All that the tablet shows."""
     meeting, session, member = found
     session = session if (fresh := scene.session(session.id)) is None else fresh
@@ -250,7 +252,7 @@ def view(scene: Scene, found: Found) -> TabletView:
     )
 
 
-def _check_open(scene: Scene, session: Session, member: Member) -> None:
+def _check_open(scene: Conversation, session: Session, member: Member) -> None:
     if session.state is not State.OPEN:
         raise NotNowError(session.state)
     if not member.is_by_hand or member.party.state not in CAN_ACT:

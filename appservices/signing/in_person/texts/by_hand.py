@@ -40,7 +40,7 @@ def opened_doc(session: Session, member: Member, meeting: Meeting, localizer: Lo
     """A tablet has opened the code."""
     words = localizer.text(
         "A tablet has opened “{title}” for {name}. It has to be yours, and show these digits:",
-        title=session.matter.title,
+        title=session.subject.title,
         name=member.name,
     )
     more = localizer.text(
@@ -56,7 +56,7 @@ def written_doc(session: Session, member: Member, meeting: Meeting, localizer: L
     words = localizer.text(
         "On the tablet somebody has agreed to “{title}” and written the name of {name}. It has to"
         " show these digits:",
-        title=session.matter.title,
+        title=session.subject.title,
         name=member.name,
     )
     ask = localizer.text(
@@ -79,7 +79,7 @@ def witness_doc(
         seen=seen,
         moment=localizer.moment(member.written.until_ms),
     )
-    blocks: Doc = (Heading(localizer.text("Witness: {title}", title=session.matter.title)),)
+    blocks: Doc = (Heading(localizer.text("Witness: {title}", title=session.subject.title)),)
     blocks = (*blocks, Paragraph(words))
     if page is None:
         return blocks
@@ -91,7 +91,7 @@ def refusal_doc(session: Session, member: Member, meeting: Meeting, localizer: L
     words = localizer.text(
         "On the tablet somebody has said that {name} does not sign “{title}”. It has to show these"
         " digits:",
-        title=session.matter.title,
+        title=session.subject.title,
         name=member.name,
     )
     ask = localizer.text(
@@ -110,7 +110,7 @@ def refusal_text(
     return localizer.text(
         "{name} is with me and declines to sign “{title}” (code {code}): {why}.",
         name=member.name,
-        title=session.matter.title,
+        title=session.subject.title,
         code=session.code,
         why=why,
     )

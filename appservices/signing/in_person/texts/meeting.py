@@ -61,7 +61,7 @@ def attest_doc(session: Session, member: Member, code: str, localizer: Localizer
     words = localizer.text(
         "A phone has opened the code for “{title}”. It has to be that of {name}, and show these"
         " digits:",
-        title=session.matter.title,
+        title=session.subject.title,
         name=member.name,
     )
     ask = localizer.text(
@@ -92,7 +92,7 @@ def attested_text(
         " {document}).",
         name=member.name,
         code=code,
-        title=session.matter.title,
+        title=session.subject.title,
         document=session.code,
     )
     return f"{seen} {here}"

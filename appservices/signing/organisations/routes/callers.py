@@ -8,7 +8,7 @@ from appservices.signing.pages.routes.api import Signing
 from veche.protocol.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
     from veche.api import Call
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
@@ -34,7 +34,7 @@ class CallerRoutes:
         self._host = signing.host
         self._signing = signing
 
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+    def _conversation(self, txn: Cursor, call: Call, cause: str) -> Conversation:
         return self._parts().conversation(txn, f"organisation {cause}", call.now_ms)
 
     def _parts(self) -> Parts:

@@ -14,7 +14,12 @@ from appservices.signing.drafting.service import drafting
 from appservices.signing.drafting.service.laying import boxed
 from appservices.signing.keys.document_cipher import DOCUMENT, decrypt, encrypt
 from appservices.signing.organisations.routes.callers import CallerRoutes
-from appservices.signing.organisations.service.organisations import Asked, draft, owned, state_view
+from appservices.signing.organisations.service.organisations import (
+    Asked,
+    draft,
+    own_session,
+    state_view,
+)
 from appservices.signing.organisations.service.template_drafts import draft_of, made_of, options_of
 from appservices.signing.pages.routes.api import API
 from appservices.signing.papers.core.any_files import ANY, AnyFile, any_file
@@ -49,7 +54,7 @@ if TYPE_CHECKING:
     from appservices.signing.organisations.service.template_drafts import Made
     from appservices.signing.papers.core.uploads import Upload
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.service.files import Kept
     from veche.api import Call
     from veche.runtime.database import Cursor
@@ -128,7 +133,7 @@ class OrganisationRoutes(CallerRoutes):
         """Nothing in it is changed. It has no clauses, and nobody signs on a page of it."""
         run = self._host.database.run
         session = await run("signing.owned", self._draft, call)
-        upload = await self._in_thread(any_file, call.body, session.matter.filename)
+        upload = await self._in_thread(any_file, call.body, session.subject.filename)
         return await run("signing.upload", self._keep, call, upload)
 
     @API.by_key().route(
@@ -163,8 +168,8 @@ class OrganisationRoutes(CallerRoutes):
     )
     def state(self, txn: Cursor, call: Call) -> SessionState:
         """Where it has got to."""
-        scene = self._scene(txn, call, "state")
-        return state_view(scene, self._owned(scene, call))
+        scene = self._conversation(txn, call, "state")
+        return state_view(scene, self._own_session(scene, call))
 
     @API.by_key().transaction(
         "signing.cancel",
@@ -177,8 +182,8 @@ class OrganisationRoutes(CallerRoutes):
     )
     def cancel(self, txn: Cursor, call: Call) -> SessionState:
         """Everyone who was asked is told."""
-        scene = self._scene(txn, call, f"cancel {call.path_args['session']}")
-        session = self._owned(scene, call, is_locked=True)
+        scene = self._conversation(txn, call, f"cancel {call.path_args['session']}")
+        session = self._own_session(scene, call, is_locked=True)
         return state_view(scene, acting.cancelled(scene, session))
 
     @API.by_key().transaction(
@@ -193,8 +198,8 @@ class OrganisationRoutes(CallerRoutes):
     def extend(self, txn: Cursor, call: Call) -> SessionState:
         """A later deadline."""
         until_ms = call.body.deadline_at_ms
-        scene = self._scene(txn, call, f"extend {call.path_args['session']} {until_ms}")
-        session = self._owned(scene, call, is_locked=True)
+        scene = self._conversation(txn, call, f"extend {call.path_args['session']} {until_ms}")
+        session = self._own_session(scene, call, is_locked=True)
         return state_view(scene, acting.extended(scene, session, until_ms))
 
     @API.by_key().route(
@@ -208,13 +213,13 @@ class OrganisationRoutes(CallerRoutes):
         """The PDF, or the container; while nobody has signed in one, what is to be in it."""
 
         def read(txn: Cursor) -> Kept:
-            scene = self._scene(txn, call, "file")
-            return kept(scene, self._owned(scene, call))
+            scene = self._conversation(txn, call, "file")
+            return kept(scene, self._own_session(scene, call))
 
         found = await self._host.database.run("signing.file", read)
         whole = await self._in_thread(found.whole)
         session = found.session
-        name = signed_name(session) if session.has_container else session.matter.filename
+        name = signed_name(session) if session.has_container else session.subject.filename
         return Download(whole, signed_kind(session), name)
 
     @API.by_key().transaction(
@@ -227,8 +232,8 @@ class OrganisationRoutes(CallerRoutes):
     )
     def delete(self, txn: Cursor, call: Call) -> SessionState:
         """Digests, who signed when, and the report stay; again: nothing changes."""
-        scene = self._scene(txn, call, f"delete {call.path_args['session']}")
-        session = self._owned(scene, call, is_locked=True)
+        scene = self._conversation(txn, call, f"delete {call.path_args['session']}")
+        session = self._own_session(scene, call, is_locked=True)
         forgetting.ask(scene, session)
         return state_view(scene, session)
 
@@ -243,14 +248,14 @@ class OrganisationRoutes(CallerRoutes):
         """A PDF/A-3 with the record for programs inside."""
 
         def read(txn: Cursor) -> tuple[Session, bytes | None]:
-            scene = self._scene(txn, call, "evidence")
-            session = self._owned(scene, call)
+            scene = self._conversation(txn, call, "evidence")
+            session = self._own_session(scene, call)
             return session, blobs.of_kind(txn, session.id, "evidence")
 
         session, cipher = await self._host.database.run("signing.evidence", read)
         if cipher is None:
             raise NotFoundError("There is no report yet: it is made once the session has ended")
-        pdf = await self._in_thread(decrypt, session.matter.key, cipher, DOCUMENT)
+        pdf = await self._in_thread(decrypt, session.subject.key, cipher, DOCUMENT)
         return Download(pdf, _PDF, f"evidence-{session.id}.pdf")
 
     async def _in_thread(self, work: Callable[..., R], *args: object) -> R:
@@ -267,18 +272,18 @@ class OrganisationRoutes(CallerRoutes):
         caller = call.caller.id
         body = canonical(call.body.model_dump(mode="json"), where="body")
         asked = Asked(caller, call.key, hashlib.sha256(body).digest())
-        scene = self._scene(txn, call, f"draft {caller} {call.key}")
+        scene = self._conversation(txn, call, f"draft {caller} {call.key}")
         if made is None:
             return state_view(scene, draft(scene, asked, call.body))
         session, _ = draft_of(scene, asked, options_of(call.body), made)
         return state_view(scene, session)
 
     def _draft(self, txn: Cursor, call: Call) -> Session:
-        scene = self._scene(txn, call, "put")
-        session = self._owned(scene, call, is_locked=True)
+        scene = self._conversation(txn, call, "put")
+        session = self._own_session(scene, call, is_locked=True)
         if session.state is not State.DRAFT:
             raise NotNowError(session.state)
-        if session.matter.template is not None:
+        if session.subject.template is not None:
             raise ConflictError("The file of this draft is made from a template")
         return session
 
@@ -288,30 +293,30 @@ class OrganisationRoutes(CallerRoutes):
         if isinstance(upload, AnyFile):
             data = upload.data
             session = drafting.with_any_file(session, upload)
-            if session.matter.clauses:
+            if session.subject.clauses:
                 raise MalformedError("clauses", "are of PDFs: leave them out, or put a PDF")
         else:
             data = upload.pdf
             session, notes = _with_pdf(session, upload, call.language)
         astray = drafting.off_page(session)
         if astray is not None and astray.place is not None:
-            told = f"there is no page {astray.place.page}: the file has {session.matter.pages}"
+            told = f"there is no page {astray.place.page}: the file has {session.subject.pages}"
             raise MalformedError(f"parties.{astray.id}.page", told)
-        session = self._scene(txn, call, "put").save(session)
-        cipher = encrypt(session.matter.key, data, DOCUMENT)
+        session = self._conversation(txn, call, "put").save(session)
+        cipher = encrypt(session.subject.key, data, DOCUMENT)
         blobs.put(txn, session.id, "upload", cipher, call.now_ms)
         return FileView(
             sha256=encode_base64(hashlib.sha256(data).digest()),
-            pages=session.matter.pages,
+            pages=session.subject.pages,
             notes=list(notes),
             is_signed=isinstance(upload, SignedUpload),
-            name=session.matter.filename if session.has_container else None,
-            kind=session.matter.kind or None,
+            name=session.subject.filename if session.has_container else None,
+            kind=session.subject.kind or None,
         )
 
     def _ready(self, txn: Cursor, call: Call) -> SessionState | tuple[Session, bytes, str, str]:
-        scene = self._scene(txn, call, "freeze")
-        session = self._owned(scene, call)
+        scene = self._conversation(txn, call, "freeze")
+        session = self._own_session(scene, call)
         if session.state is not State.DRAFT:
             return state_view(scene, session)
         cipher = blobs.of_kind(txn, session.id, "upload")
@@ -324,8 +329,8 @@ class OrganisationRoutes(CallerRoutes):
         self, txn: Cursor, call: Call, read: tuple[Session, bytes], pdf: bytes
     ) -> SessionState:
         drawn, cipher = read
-        scene = self._scene(txn, call, f"send {drawn.id}")
-        session = self._owned(scene, call, is_locked=True)
+        scene = self._conversation(txn, call, f"send {drawn.id}")
+        session = self._own_session(scene, call, is_locked=True)
         if session.state is not State.DRAFT:
             return state_view(scene, session)
         newest = blobs.digest_of(txn, session.id, "upload")
@@ -334,16 +339,16 @@ class OrganisationRoutes(CallerRoutes):
         session = drafting.freeze(scene, session, pdf)
         return state_view(scene, drafting.send(scene, session))
 
-    def _owned(self, scene: Scene, call: Call, *, is_locked: bool = False) -> Session:
-        return owned(scene, call.caller.id, call.path_args["session"], is_locked=is_locked)
+    def _own_session(self, scene: Conversation, call: Call, *, is_locked: bool = False) -> Session:
+        return own_session(scene, call.caller.id, call.path_args["session"], is_locked=is_locked)
 
 
 def _with_pdf(
     session: Session, upload: Upload | SignedUpload, language: str
 ) -> tuple[Session, Sequence[str]]:
     """A draft with a PDF in the place of what it had, and what was seen of it."""
-    matter = attrs.evolve(session.matter, pages=upload.pages, before=None, kind="")
-    session = attrs.evolve(session, matter=matter)
+    subject = attrs.evolve(session.subject, pages=upload.pages, before=None, kind="")
+    session = attrs.evolve(session, subject=subject)
     if isinstance(upload, SignedUpload):
         signed = drafting.with_signatures(session, upload.report)
         return signed, words_of(upload.report, language).split("\n")

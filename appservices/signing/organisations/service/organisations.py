@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.contracts.signing.session_api import PartyOrder, SessionBody
     from veche.protocol.ids import Ulid
 
@@ -47,7 +47,7 @@ class Asked:
     sha256: bytes
 
 
-def draft(scene: Scene, asked: Asked, body: SessionBody) -> Session:
+def draft(scene: Conversation, asked: Asked, body: SessionBody) -> Session:
     """A draft of an organisation; the same key again gives the same one.
 
     Raises:
@@ -75,17 +75,19 @@ def draft(scene: Scene, asked: Asked, body: SessionBody) -> Session:
         session = drafting.drafted(scene, order, session_id)
     except PlanError as e:
         raise MalformedError("stages", f"make no session: {e}") from e
-    matter = attrs.evolve(session.matter, reference=body.reference)
-    session = attrs.evolve(session, matter=matter)
+    subject = attrs.evolve(session.subject, reference=body.reference)
+    session = attrs.evolve(session, subject=subject)
     before = sessions.add_once(scene.txn, scene.vault, session, asked.key, asked.sha256)
     if before is None:
         return session
     if before[1] != asked.sha256:
         raise ConflictError("This Idempotency-Key came before, with another content")
-    return owned(scene, asked.caller, before[0])
+    return own_session(scene, asked.caller, before[0])
 
 
-def owned(scene: Scene, caller: str, session_id: str, *, is_locked: bool = False) -> Session:
+def own_session(
+    scene: Conversation, caller: str, session_id: str, *, is_locked: bool = False
+) -> Session:
     """A session of an organisation.
 
     Raises:
@@ -98,14 +100,14 @@ def owned(scene: Scene, caller: str, session_id: str, *, is_locked: bool = False
     return session
 
 
-def state_view(scene: Scene, session: Session) -> SessionState:
+def state_view(scene: Conversation, session: Session) -> SessionState:
     """A session as the organisation that asked for it sees it."""
     paper, is_deleted = session.paper, keeping.is_forgotten(scene, session)
     return SessionState(
         session=session.id,
         state=session.state.value,
-        title=session.matter.title,
-        reference=session.matter.reference,
+        title=session.subject.title,
+        reference=session.subject.reference,
         document_sha256=None if paper is None else encode_base64(paper.sha256),
         final_sha256=None if session.final_sha256 is None else encode_base64(session.final_sha256),
         parties=party_views(scene, session),
@@ -115,7 +117,7 @@ def state_view(scene: Scene, session: Session) -> SessionState:
     )
 
 
-def name_of(scene: Scene, caller: str) -> str:
+def name_of(scene: Conversation, caller: str) -> str:
     """What people know an organisation by.
 
     Raises:
@@ -126,7 +128,7 @@ def name_of(scene: Scene, caller: str) -> str:
     return scene.parts.seals.name(caller, scene.now_ms)
 
 
-def _invited(scene: Scene, session_id: Ulid, one: PartyOrder, caller: str) -> Invited:
+def _invited(scene: Conversation, session_id: Ulid, one: PartyOrder, caller: str) -> Invited:
     role, registrar = Role(one.role), None
     person = caller if one.user is None else one.user
     if one.in_person is not None:

@@ -8,7 +8,7 @@ import attrs
 
 from appservices.signing.drafting.service import drafting
 from appservices.signing.keys.document_cipher import DOCUMENT, encrypt
-from appservices.signing.organisations.service.organisations import Asked, name_of, owned
+from appservices.signing.organisations.service.organisations import Asked, name_of, own_session
 from appservices.signing.sessions.core.records import SessionEffect
 from appservices.signing.sessions.store import blobs, sessions
 from appservices.signing.templates.core import TemplateError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
     from appservices.signing.templates.core import Template
     from appservices.signing.templates.service.filling import Filled, Named
     from appservices.signing.templates.service.templates import MadeDocument
@@ -62,7 +62,9 @@ class Options:
     deadline_at_ms: int
 
 
-def draft_of(scene: Scene, asked: Asked, options: Options, found: Made) -> tuple[Session, bool]:
+def draft_of(
+    scene: Conversation, asked: Asked, options: Options, found: Made
+) -> tuple[Session, bool]:
     """A draft with the document of a template, once for each key of an organisation.
 
     Args:
@@ -95,16 +97,16 @@ def draft_of(scene: Scene, asked: Asked, options: Options, found: Made) -> tuple
         drafting.drafted(scene, wanted), template, made, filled.persons, filled.names, language
     )
     kept = {"name": template.template, "language": language}
-    matter = attrs.evolve(session.matter, reference=options.reference, template=kept)
-    session = attrs.evolve(session, matter=matter)
+    subject = attrs.evolve(session.subject, reference=options.reference, template=kept)
+    session = attrs.evolve(session, subject=subject)
     before = sessions.add_once(scene.txn, scene.vault, session, asked.key, asked.sha256)
     if before is None:
-        cipher = encrypt(session.matter.key, made.pdf, DOCUMENT)
+        cipher = encrypt(session.subject.key, made.pdf, DOCUMENT)
         blobs.put(scene.txn, session.id, "upload", cipher, scene.now_ms)
         return session, True
     if before[1] != asked.sha256:
         raise ConflictError("This Idempotency-Key came before, with another content")
-    return owned(scene, asked.caller, before[0]), False
+    return own_session(scene, asked.caller, before[0]), False
 
 
 def options_of(body: SessionBody) -> Options:

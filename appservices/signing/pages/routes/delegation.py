@@ -43,13 +43,13 @@ class DelegationRoutes(PartyCalls):
 
         def known(txn: Cursor) -> UserId:
             """Before anybody is looked for: whoever has no link learns nothing of accounts."""
-            scene = self._scene(txn, call, "delegation")
+            scene = self._conversation(txn, call, "delegation")
             _, member = self._party(scene, call, body.party, call.path_args["session"])
             return member.user_id
 
         def work(txn: Cursor) -> AskedDelegationView | VecheError:
             about = f"{call.path_args['session']} {body.party} {call.now_ms}"
-            scene = self._scene(txn, call, f"delegation {about}")
+            scene = self._conversation(txn, call, f"delegation {about}")
             session, member = self._locked(scene, call, body.party)
             return delegating.ask(scene, session, member, other, call.language)
 
@@ -71,12 +71,12 @@ class DelegationRoutes(PartyCalls):
         body: DelegateBody = call.body
 
         def known(txn: Cursor) -> UserId:
-            scene = self._scene(txn, call, "delegation")
+            scene = self._conversation(txn, call, "delegation")
             _, member = self._party(scene, call, body.party, call.path_args["session"])
             return member.user_id
 
         def work(txn: Cursor) -> SessionView | VecheError:
-            scene = self._scene(txn, call, f"delegate {body.approval.approval.nonce}")
+            scene = self._conversation(txn, call, f"delegate {body.approval.approval.nonce}")
             session, member = self._locked(scene, call, body.party)
             done = delegating.delegate(scene, session, member, other, body.approval)
             if isinstance(done, VecheError):

@@ -18,7 +18,7 @@ from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.signing.pages.routes.api import Signing
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.api import Call
     from veche.runtime.database import Cursor
 
@@ -44,7 +44,7 @@ class ListRoutes:
     )
     def waiting(self, txn: Cursor, call: Call) -> WaitingView:
         """The list."""
-        scene = self._scene(txn, call, "waiting")
+        scene = self._conversation(txn, call, "waiting")
         told = read_list_header(call.header("veche-list"))
         if told is None:
             raise SignInError("Please open the link from your chat again")
@@ -63,7 +63,7 @@ class ListRoutes:
     )
     def ask_all(self, txn: Cursor, call: Call) -> AskedListView:
         """A fresh question; what cannot be signed with the others is named."""
-        scene = self._scene(txn, call, "ask all")
+        scene = self._conversation(txn, call, "ask all")
         body: AskListBody = call.body
         found, left = [], []
         for one in body.documents:
@@ -73,7 +73,7 @@ class ListRoutes:
                 left.append(LeftOut(one.session, e))
         return ask_all(scene, found, left, body)
 
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+    def _conversation(self, txn: Cursor, call: Call, cause: str) -> Conversation:
         parts = self._signing.parts
         if parts is None:
             raise NotFoundError(_NO_SUCH)

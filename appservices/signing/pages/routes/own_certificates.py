@@ -31,7 +31,7 @@ class OwnCertificateRoutes(PartyCalls):
     )
     def announce(self, txn: Cursor, call: Call) -> SessionView:
         """The party's page shows it, to be approved there; another one takes its place."""
-        scene = self._scene(txn, call, "own certificate")
+        scene = self._conversation(txn, call, "own certificate")
         session, member = self._locked(scene, call, call.body.party)
         own_certificates.announce(scene, session, member, call.body)
         return session_view(scene, session, member)
@@ -49,7 +49,7 @@ class OwnCertificateRoutes(PartyCalls):
         body: OwnApprovalBody = call.body
 
         def work(txn: Cursor) -> SessionView | VecheError:
-            scene = self._scene(txn, call, f"own {body.approval.approval.nonce}")
+            scene = self._conversation(txn, call, f"own {body.approval.approval.nonce}")
             session, member = self._locked(scene, call, body.party)
             refused = own_certificates.approve(scene, session, member, body.approval)
             return refused or session_view(scene, session, member)

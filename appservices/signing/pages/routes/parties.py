@@ -20,10 +20,10 @@ from appservices.signing.parties.api.parties import (
     SignatureBody,
 )
 from appservices.signing.parties.service import acting
-from appservices.signing.parties.service.asking import ask
+from appservices.signing.parties.service.approvals import ask
 from appservices.signing.parties.service.declining import decline
 from appservices.signing.private.api import ClosingBody, DoubtBody
-from appservices.signing.private.service import blind_closing
+from appservices.signing.private.service import closing
 from appservices.signing.sessions.core.session import State
 from appservices.signing.sessions.service import keeping
 from appservices.signing.sessions.service.tokens import SEED, is_token, read_header
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.parties.api.parties import RevisionView
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
     from appservices.signing.sessions.service.tokens import PartyToken
     from veche.api import Call
     from veche.runtime.database import Cursor
@@ -74,7 +74,7 @@ class Files:
         self._reactor = reactor
         self._bytes = Buckets(BYTES_LIMIT)
 
-    def of(self, scene: Scene, session: Session, call: Call) -> Download:
+    def of(self, scene: Conversation, session: Session, call: Call) -> Download:
         """The one whose digest the path has.
 
         Raises:
@@ -111,7 +111,7 @@ class PartyCalls:
             raise SignInError(_NO_LINK)
 
         def work(txn: Cursor) -> None:
-            self._sent(self._scene(txn, call, "admit"), call)
+            self._sent(self._conversation(txn, call, "admit"), call)
 
         # For a certificate the session stands in the body.
         if "session" in call.path_args:
@@ -126,7 +126,7 @@ class PartyCalls:
             raise said(done, call.language)
         return done
 
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+    def _conversation(self, txn: Cursor, call: Call, cause: str) -> Conversation:
         return self._parts().conversation(txn, f"page {cause}", call.now_ms)
 
     def _parts(self) -> Parts:
@@ -135,11 +135,11 @@ class PartyCalls:
             raise NotFoundError(_NO_SUCH)
         return parts
 
-    def _sent(self, scene: Scene, call: Call) -> tuple[Session, Member]:
+    def _sent(self, scene: Conversation, call: Call) -> tuple[Session, Member]:
         return self._party(scene, call, None, call.path_args["session"])
 
     def _locked(
-        self, scene: Scene, call: Call, party: str | None = None, session: str | None = None
+        self, scene: Conversation, call: Call, party: str | None = None, session: str | None = None
     ) -> tuple[Session, Member]:
         """The session, locked, and the party whose token it is."""
         where = session or call.path_args["session"]
@@ -147,7 +147,7 @@ class PartyCalls:
 
     def _party(
         self,
-        scene: Scene,
+        scene: Conversation,
         call: Call,
         party: str | None,
         session_id: str,
@@ -181,7 +181,7 @@ class PartyRoutes(PartyCalls):
     )
     def read(self, txn: Cursor, call: Call) -> SessionView:
         """A session."""
-        scene = self._scene(txn, call, "read")
+        scene = self._conversation(txn, call, "read")
         return session_view(scene, *self._sent(scene, call))
 
     @API.sessionless.transaction(
@@ -194,7 +194,7 @@ class PartyRoutes(PartyCalls):
     )
     def blob(self, txn: Cursor, call: Call) -> Download:
         """A ciphertext."""
-        scene = self._scene(txn, call, "blob")
+        scene = self._conversation(txn, call, "blob")
         session, _ = self._sent(scene, call)
         return self._files.of(scene, session, call)
 
@@ -209,7 +209,7 @@ class PartyRoutes(PartyCalls):
     )
     def viewed(self, txn: Cursor, call: Call) -> Nothing:
         """Keep that they have seen it."""
-        scene = self._scene(txn, call, "viewed")
+        scene = self._conversation(txn, call, "viewed")
         session, member = self._locked(scene, call)
         acting.viewed(scene, session, member.id)
         return Nothing()
@@ -228,7 +228,7 @@ class PartyRoutes(PartyCalls):
         def work(txn: Cursor) -> AskedView | VecheError:
             # Each party's guardians are asked, and once more if what they said counts no more.
             about = f"{call.path_args['session']} {call.body.party} {call.now_ms}"
-            scene = self._scene(txn, call, f"ask {about}")
+            scene = self._conversation(txn, call, f"ask {about}")
             session, member = self._locked(scene, call, call.body.party)
             return ask(scene, session, member, call.body)
 
@@ -248,12 +248,12 @@ class PartyRoutes(PartyCalls):
         nonce = body.approval.approval.nonce
 
         def prepare(txn: Cursor) -> certifying.ToSign | CertificateView | VecheError:
-            scene = self._scene(txn, call, f"certifying {nonce} {body.session}")
+            scene = self._conversation(txn, call, f"certifying {nonce} {body.session}")
             session, member = self._locked(scene, call, body.party, body.session)
             return certifying.prepare(scene, session, member, body)
 
         def keep(txn: Cursor, signed: certifying.Signed) -> CertificateView:
-            scene = self._scene(txn, call, f"certificate {nonce} {body.session}")
+            scene = self._conversation(txn, call, f"certificate {nonce} {body.session}")
             session, member = self._locked(scene, call, body.party, body.session)
             return certifying.keep(scene, session, member, signed)
 
@@ -282,7 +282,7 @@ class PartyRoutes(PartyCalls):
         def work(txn: Cursor) -> SessionView | VecheError:
             assert body.approval is not None, "one of the two is there"  # noqa: S101 -- of the model
             nonce = body.approval.approval.nonce
-            scene = self._scene(txn, call, f"signature {nonce}")
+            scene = self._conversation(txn, call, f"signature {nonce}")
             session, member = self._locked(scene, call, body.party)
             taken = taking.take_approval(scene, session, member, body.approval)
             return taken if isinstance(taken, VecheError) else _view(scene, taken, member)
@@ -302,7 +302,7 @@ class PartyRoutes(PartyCalls):
         body: DeclineBody = call.body
 
         def work(txn: Cursor) -> SessionView | VecheError:
-            scene = self._scene(txn, call, f"decline {body.approval.approval.nonce}")
+            scene = self._conversation(txn, call, f"decline {body.approval.approval.nonce}")
             session, member = self._locked(scene, call, body.party)
             done = decline(scene, session, member, body)
             return done if isinstance(done, VecheError) else _view(scene, done, member)
@@ -323,13 +323,13 @@ class PartyRoutes(PartyCalls):
 
         def keep(txn: Cursor) -> SessionView:
             about = f"{call.path_args['session']} {body.revision.number}"
-            scene = self._scene(txn, call, f"closing {about}")
+            scene = self._conversation(txn, call, f"closing {about}")
             session, member = self._locked(scene, call, body.party)
-            done = blind_closing.keep(scene, session, member, body.revision, until_ms)
+            done = closing.keep(scene, session, member, body.revision, until_ms)
             return _view(scene, done, member)
 
         parts, now_ms = self._parts(), self._host.now_ms()
-        check = blind_closing.check
+        check = closing.check
         until_ms = await self._signing.pool.run(check, body.revision, parts, now_ms)
         return await self._host.database.run("signing.closing", keep)
 
@@ -346,23 +346,23 @@ class PartyRoutes(PartyCalls):
         """Whoever asks for the signatures is told."""
         body: DoubtBody = call.body
         about = f"{call.path_args['session']} {body.party} {body.revision} {body.fault}"
-        scene = self._scene(txn, call, f"doubt {about}")
+        scene = self._conversation(txn, call, f"doubt {about}")
         session, member = self._locked(scene, call, body.party)
-        blind_closing.doubted(scene, session, member, body)
+        closing.doubted(scene, session, member, body)
         return Nothing()
 
     async def _take_revision(self, call: Call, revision: RevisionView) -> SessionView:
         run, party = self._host.database.run, call.body.party
 
         def read(txn: Cursor) -> taking.Held:
-            scene = self._scene(txn, call, "held")
+            scene = self._conversation(txn, call, "held")
             session, member = self._party(scene, call, party, call.path_args["session"])
             return taking.read_held(scene, session, member, revision)
 
         def keep(txn: Cursor, held: taking.Held) -> SessionView:
             # One approval may be of many documents: each is news of its own.
             about = f"{held.issued.nonce} {held.kept.session.id} {revision.number}"
-            scene = self._scene(txn, call, f"signature {about}")
+            scene = self._conversation(txn, call, f"signature {about}")
             session, member = self._locked(scene, call, party)
             return _view(scene, taking.keep(scene, held, session, revision), member)
 
@@ -373,7 +373,7 @@ class PartyRoutes(PartyCalls):
 
 
 def known_party(
-    scene: Scene, session_id: str, told: PartyToken, *, is_locked: bool = False
+    scene: Conversation, session_id: str, told: PartyToken, *, is_locked: bool = False
 ) -> tuple[Session, Member]:
     """A session that was sent, and the party whose token it is.
 
@@ -392,5 +392,5 @@ def known_party(
     return session, member
 
 
-def _view(scene: Scene, session: Session, member: Member) -> SessionView:
+def _view(scene: Conversation, session: Session, member: Member) -> SessionView:
     return session_view(scene, session, session.member(member.id) or member)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from appservices.signing.pages.routes.api import Signing
     from appservices.signing.parties.api.providers import CredentialView
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.signatures.store import ProviderOrder
     from veche.api import Call
     from veche.runtime.database import Cursor
@@ -93,7 +93,7 @@ class ProviderRoutes(PartyCalls):
         body: LookBody = call.body
 
         def check(txn: Cursor) -> None:
-            scene = self._scene(txn, call, "provider look")
+            scene = self._conversation(txn, call, "provider look")
             remote_signing.check_may_look(scene, *self._sent_by(scene, call))
 
         await self._host.database.run("signing.provider_look", check)
@@ -148,7 +148,7 @@ class ProviderRoutes(PartyCalls):
         found.check()
 
         def keep(txn: Cursor) -> OrderView:
-            scene = self._scene(txn, call, "provider order")
+            scene = self._conversation(txn, call, "provider order")
             session, member = self._locked(scene, call, call.body.party)
             again = remote_signing.ready(scene, session, member)
             return remote_signing.prepare(scene, session, again, found.proofs)
@@ -197,7 +197,7 @@ class ProviderRoutes(PartyCalls):
         order = remote_signing.unfinished(ready, call.now_ms)
 
         def handle(txn: Cursor) -> Waiting | None:
-            return remote_signing.handle_of(self._scene(txn, call, "handle"), order)
+            return remote_signing.handle_of(self._conversation(txn, call, "handle"), order)
 
         waiting = await self._host.database.run("signing.provider_handle", handle)
         if waiting is None:
@@ -224,7 +224,7 @@ class ProviderRoutes(PartyCalls):
             order = attrs.evolve(order, signature=signature)
 
         def keep(txn: Cursor) -> OrderView:
-            scene = self._scene(txn, call, "provider signature")
+            scene = self._conversation(txn, call, "provider signature")
             self._locked(scene, call, call.body.party)
             now = order
             if isinstance(found, Waiting):
@@ -237,7 +237,7 @@ class ProviderRoutes(PartyCalls):
         """End an order to which its holder has said no."""
 
         def forget(txn: Cursor) -> None:
-            scene = self._scene(txn, call, "provider no")
+            scene = self._conversation(txn, call, "provider no")
             session, member = self._locked(scene, call, call.body.party)
             provider_orders.forget(txn, session.id, member.id)
 
@@ -245,18 +245,18 @@ class ProviderRoutes(PartyCalls):
 
     async def _told(self, call: Call, order: ProviderOrder | None) -> OrderView:
         def view(txn: Cursor) -> OrderView:
-            return remote_signing.order_view(self._scene(txn, call, "provider check"), order)
+            return remote_signing.order_view(self._conversation(txn, call, "provider check"), order)
 
         return await self._host.database.run("signing.provider_check", view)
 
     async def _ready(self, call: Call) -> Ready:
         def work(txn: Cursor) -> Ready:
-            scene = self._scene(txn, call, "provider")
+            scene = self._conversation(txn, call, "provider")
             return remote_signing.ready(scene, *self._sent_by(scene, call))
 
         return await self._host.database.run("signing.provider_ready", work)
 
-    def _sent_by(self, scene: Scene, call: Call) -> tuple[Session, Member]:
+    def _sent_by(self, scene: Conversation, call: Call) -> tuple[Session, Member]:
         return self._party(scene, call, call.body.party, call.path_args["session"])
 
     async def _remote(self, ready: Ready) -> tuple[ProviderClient, Remote]:

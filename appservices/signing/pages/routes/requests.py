@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.pages.routes.api import API
-from appservices.signing.pages.routes.blind import LIMIT, Nothing
 from appservices.signing.pages.routes.parties import READ_LIMIT, Files
+from appservices.signing.pages.routes.private import LIMIT, Nothing
 from appservices.signing.pages.service.views import session_view
 from appservices.signing.parties.api.parties import SessionView
 from appservices.signing.parties.service import acting
-from appservices.signing.requests import service as owned
+from appservices.signing.requests import service as requests
 from appservices.signing.requests.api.requests import RemindedView
 from appservices.signing.requests.api.sessions import ExtendBody
 from veche.access.sessions import Level
@@ -20,7 +20,7 @@ from veche.protocol.errors import NotFoundError
 if TYPE_CHECKING:
     from appservices.signing.pages.routes.api import Signing
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.api import Call
     from veche.runtime.database import Cursor
 
@@ -44,8 +44,8 @@ class OwnedRoutes:
     )
     def read_owned(self, txn: Cursor, call: Call) -> SessionView:
         """As its parties see it, and that it is theirs."""
-        scene = self._scene(txn, call, "read")
-        return _view(scene, self._owned(scene, call))
+        scene = self._conversation(txn, call, "read")
+        return _view(scene, self._own_session(scene, call))
 
     @API.transaction(
         "signing.owned_blob",
@@ -58,8 +58,8 @@ class OwnedRoutes:
     )
     def blob_owned(self, txn: Cursor, call: Call) -> Download:
         """A ciphertext."""
-        scene = self._scene(txn, call, "blob")
-        return self._files.of(scene, self._owned(scene, call), call)
+        scene = self._conversation(txn, call, "blob")
+        return self._files.of(scene, self._own_session(scene, call), call)
 
     @API.transaction(
         "signing.owned_cancel",
@@ -73,8 +73,8 @@ class OwnedRoutes:
     )
     def cancel_owned(self, txn: Cursor, call: Call) -> SessionView:
         """Everyone who was asked is told; who has signed gets the file."""
-        scene = self._scene(txn, call, f"cancel {call.path_args['session']}")
-        session = self._owned(scene, call, is_locked=True)
+        scene = self._conversation(txn, call, f"cancel {call.path_args['session']}")
+        session = self._own_session(scene, call, is_locked=True)
         return _view(scene, acting.cancelled(scene, session))
 
     @API.transaction(
@@ -90,8 +90,8 @@ class OwnedRoutes:
     def extend_owned(self, txn: Cursor, call: Call) -> SessionView:
         """A later deadline."""
         until_ms = call.body.deadline_at_ms
-        scene = self._scene(txn, call, f"extend {call.path_args['session']} {until_ms}")
-        session = self._owned(scene, call, is_locked=True)
+        scene = self._conversation(txn, call, f"extend {call.path_args['session']} {until_ms}")
+        session = self._own_session(scene, call, is_locked=True)
         return _view(scene, acting.extended(scene, session, until_ms))
 
     @API.transaction(
@@ -107,21 +107,21 @@ class OwnedRoutes:
     def remind_owned(self, txn: Cursor, call: Call) -> RemindedView:
         """Nobody is reminded more often than the operator allows."""
         once = call.idempotency_key or call.now_ms
-        scene = self._scene(txn, call, f"remind {call.path_args['session']} {once}")
-        done = owned.remind(scene, self._owned(scene, call, is_locked=True))
+        scene = self._conversation(txn, call, f"remind {call.path_args['session']} {once}")
+        done = requests.remind(scene, self._own_session(scene, call, is_locked=True))
         view = _view(scene, done.session)
         return RemindedView(count=done.count, waiting=done.waiting, view=view)
 
-    def _owned(self, scene: Scene, call: Call, *, is_locked: bool = False) -> Session:
+    def _own_session(self, scene: Conversation, call: Call, *, is_locked: bool = False) -> Session:
         person = call.signed_in.person
-        return owned.owned(scene, person, call.path_args["session"], is_locked=is_locked)
+        return requests.own_session(scene, person, call.path_args["session"], is_locked=is_locked)
 
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+    def _conversation(self, txn: Cursor, call: Call, cause: str) -> Conversation:
         parts = self._signing.parts
         if parts is None:
-            raise NotFoundError(owned.NO_SUCH)
+            raise NotFoundError(requests.NO_SUCH)
         return parts.conversation(txn, f"owned {cause}", call.now_ms)
 
 
-def _view(scene: Scene, session: Session) -> SessionView:
-    return session_view(scene, session, owned.asker(session))
+def _view(scene: Conversation, session: Session) -> SessionView:
+    return session_view(scene, session, requests.asker(session))

@@ -15,13 +15,13 @@ from appservices.signing.parties.api.parties import (
     YouView,
 )
 from appservices.signing.parties.api.providers import ProviderView
-from appservices.signing.private.service import blind_closing
+from appservices.signing.private.service import closing
 from appservices.signing.sessions.core.hand import witness_of, writer_of
 from appservices.signing.sessions.core.parties import CAN_ACT, Role
 from appservices.signing.sessions.core.records import clause_field, clauses_of, parties_sha256
 from appservices.signing.sessions.core.session import State
 from appservices.signing.sessions.service import keeping
-from appservices.signing.sessions.service.told import clause_view, told_digest
+from appservices.signing.sessions.service.views import clause_view, digest_view
 from appservices.signing.sessions.store import blobs, revisions, signatures
 from appservices.signing.signatures.service.certifying import proofs_view
 from appservices.signing.signatures.service.own_certificates import (
@@ -36,14 +36,14 @@ from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.store.revisions import Revision
     from appservices.signing.sessions.store.signatures import Signature
 
 _NO_ACTION = frozenset({Role.SEAL, Role.VIEWER})
 
 
-def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
+def session_view(scene: Conversation, session: Session, member: Member) -> SessionView:
     """A session that was sent, as one of its parties sees it."""
     paper = session.paper
     assert paper is not None, "a session that was sent has a document"  # noqa: S101 -- our bug
@@ -55,11 +55,11 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         session=session.id,
         mode=session.mode.value,
         state=session.state.value,
-        title=None if session.is_blind else session.matter.title,
-        title_sha256=told_digest(session.title_sha256),
-        filename=None if session.is_blind else (session.matter.filename or None),
-        matter=_matter(scene, session),
-        requester=session.matter.requester_name,
+        title=None if session.is_blind else session.subject.title,
+        title_sha256=digest_view(session.title_sha256),
+        filename=None if session.is_blind else (session.subject.filename or None),
+        matter=_private_matter(scene, session),
+        requester=session.subject.requester_name,
         effect=session.effect.value,
         may_delegate=session.may_delegate,
         deadline_at_ms=session.deadline_at_ms,
@@ -70,9 +70,9 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
             size=paper.size,
             pages=paper.pages,
             blob=paper.blob_sha256.hex(),
-            is_signed=session.matter.before is not None,
-            name=(session.matter.filename or None) if session.has_container else None,
-            kind=session.matter.kind or None,
+            is_signed=session.subject.before is not None,
+            name=(session.subject.filename or None) if session.has_container else None,
+            kind=session.subject.kind or None,
         ),
         clauses=[
             clause_view(
@@ -99,9 +99,9 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         stampers=stamper_views(scene.parts.authorities),
         is_stamped_elsewhere=bool(scene.parts.authorities.stamp_roots),
         providers=[ProviderView(id=one.id, name=one.name) for one in scene.parts.section.providers],
-        final_sha256=told_digest(session.final_sha256),
-        is_to_close=blind_closing.is_to_close(session, member),
-        is_to_renew=blind_closing.is_to_renew(scene, session, member),
+        final_sha256=digest_view(session.final_sha256),
+        is_to_close=closing.is_to_close(session, member),
+        is_to_renew=closing.is_to_renew(scene, session, member),
         stamp_hash=scene.parts.signing.stamp_hash,
         deletes_at_ms=None if is_deleted else keeping.forgotten_at_ms(scene, session),
         is_deleted=is_deleted,
@@ -112,7 +112,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
     )
 
 
-def _report(scene: Scene, session: Session) -> str | None:
+def _report(scene: Conversation, session: Session) -> str | None:
     """Under which name the ciphertext of the report is here."""
     if session.is_blind:
         return None
@@ -120,11 +120,11 @@ def _report(scene: Scene, session: Session) -> str | None:
     return None if digest is None else digest.hex()
 
 
-def _revisions(scene: Scene, session: Session) -> list[RevisionView]:
+def _revisions(scene: Conversation, session: Session) -> list[RevisionView]:
     return [_revision(one) for one in revisions.of_session(scene.txn, session.id)]
 
 
-def _matter(scene: Scene, session: Session) -> str | None:
+def _private_matter(scene: Conversation, session: Session) -> str | None:
     """Ciphertext of what only browsers know."""
     if not session.is_blind:
         return None
@@ -132,14 +132,14 @@ def _matter(scene: Scene, session: Session) -> str | None:
     return None if cipher is None else encode_base64(cipher)
 
 
-def party_views(scene: Scene, session: Session) -> list[PartyView]:
+def party_views(scene: Conversation, session: Session) -> list[PartyView]:
     """All who take part, with what they have done."""
     signed = {one.party: one for one in signatures.of_session(scene.txn, scene.vault, session.id)}
     return [_party(scene, session, one, signed.get(one.id)) for one in session.members]
 
 
 def _party(
-    scene: Scene, session: Session, member: Member, signature: Signature | None
+    scene: Conversation, session: Session, member: Member, signature: Signature | None
 ) -> PartyView:
     acts_for = next((one.id for one in session.members if one.delegated_to == member.id), None)
     return PartyView(
@@ -166,7 +166,7 @@ def _witnessed_by(session: Session, member: Member, signature: Signature | None)
     return None if witness is None or signature is None else witness.name
 
 
-def _written(scene: Scene, writer: Member | None) -> WrittenView | None:
+def _written(scene: Conversation, writer: Member | None) -> WrittenView | None:
     """What a witness has to see before they sign."""
     if writer is None or writer.written is None:
         return None

@@ -44,7 +44,7 @@ from veche.protocol.errors import MalformedError
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.guests import Identified
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.store.signatures import Signature
     from veche.protocol.ids import UserId
 
@@ -90,7 +90,7 @@ def turn_of(session: Session, party: str) -> Member:
     return member
 
 
-def check_time(scene: Scene, session: Session, member: Member) -> None:
+def check_time(scene: Conversation, session: Session, member: Member) -> None:
     """Make sure that a person's time is not over, also where its clock has not fired yet.
 
     Raises:
@@ -108,7 +108,7 @@ def check_time(scene: Scene, session: Session, member: Member) -> None:
         raise NotNowError(State.EXPIRED)
 
 
-def viewed(scene: Scene, session: Session, party: str) -> Session:
+def viewed(scene: Conversation, session: Session, party: str) -> Session:
     """A party has the document before their eyes; later times change nothing.
 
     Raises:
@@ -123,7 +123,7 @@ def viewed(scene: Scene, session: Session, party: str) -> Session:
     return happen(scene, session, Happening(Input.VIEW, member))
 
 
-def signed(scene: Scene, session: Session, party: str, signature: Signature) -> Session:
+def signed(scene: Conversation, session: Session, party: str, signature: Signature) -> Session:
     """A party has signed: the signature is checked, and its revision, if it has one, is kept.
 
     Args:
@@ -153,7 +153,13 @@ def signed(scene: Scene, session: Session, party: str, signature: Signature) -> 
 
 
 def declined(
-    scene: Scene, session: Session, party: str, code: str, words: str, *, is_said_for: bool = False
+    scene: Conversation,
+    session: Session,
+    party: str,
+    code: str,
+    words: str,
+    *,
+    is_said_for: bool = False,
 ) -> Session:
     """A party does not sign, for ever; the witness of what is written by hand only refuses that.
 
@@ -194,7 +200,7 @@ def declined(
 
 
 def delegated(
-    scene: Scene, session: Session, party: str, to: UserId, name: str, *, approval: str = ""
+    scene: Conversation, session: Session, party: str, to: UserId, name: str, *, approval: str = ""
 ) -> Session:
     """A party lets somebody else act in their place: one step, which they can take back.
 
@@ -241,7 +247,7 @@ def delegated(
     return happen(scene, session, Happening(Input.DELEGATE, member, other=delegate))
 
 
-def identified(scene: Scene, session: Session, party: str, seen: Identified) -> Session:
+def identified(scene: Conversation, session: Session, party: str, seen: Identified) -> Session:
     """Somebody has seen who a guest is, who can act from now on.
 
     Raises:
@@ -284,7 +290,7 @@ def check_delegation(session: Session, member: Member, to: UserId) -> None:
         raise DelegationError("They take part already")
 
 
-def _check_let(scene: Scene, session: Session, member: Member) -> None:
+def _check_let(scene: Conversation, session: Session, member: Member) -> None:
     if was_seen_by_revoked(scene, member):
         raise NotIdentifiedError
     if not may_act(scene, session, member):
@@ -294,7 +300,7 @@ def _check_let(scene: Scene, session: Session, member: Member) -> None:
         )
 
 
-def may_act(scene: Scene, session: Session, member: Member) -> bool:
+def may_act(scene: Conversation, session: Session, member: Member) -> bool:
     """Whether the key still counts by which a delegate may act; others act for themselves."""
     if not any(one.delegated_to == member.id for one in session.members):
         return True
@@ -312,13 +318,13 @@ def can_act(member: Member) -> bool:
     return member.party.state in CAN_ACT
 
 
-def was_seen_by_revoked(scene: Scene, member: Member) -> bool:
+def was_seen_by_revoked(scene: Conversation, member: Member) -> bool:
     """Whether the key is revoked by which a registrar said who a guest is."""
     seen = member.identified if member.is_guest else None
     return seen is not None and bool(revoked_among(scene.txn, [seen.nonce]))
 
 
-def taken_back(scene: Scene, session: Session, party: str) -> Session:
+def taken_back(scene: Conversation, session: Session, party: str) -> Session:
     """A party acts themselves again, as whom they let act has not signed yet.
 
     Raises:
@@ -342,7 +348,7 @@ def taken_back(scene: Scene, session: Session, party: str) -> Session:
     return happen(scene, session, Happening(Input.DELEGATE, member, gone=delegate))
 
 
-def cancelled(scene: Scene, session: Session) -> Session:
+def cancelled(scene: Conversation, session: Session) -> Session:
     """The requester takes it back; a draft is forgotten.
 
     Raises:
@@ -358,7 +364,7 @@ def cancelled(scene: Scene, session: Session) -> Session:
     return happen(scene, session, Happening(Input.CANCEL))
 
 
-def extended(scene: Scene, session: Session, deadline_at_ms: int) -> Session:
+def extended(scene: Conversation, session: Session, deadline_at_ms: int) -> Session:
     """The requester gives more time.
 
     Raises:
@@ -376,7 +382,7 @@ def extended(scene: Scene, session: Session, deadline_at_ms: int) -> Session:
     return happen(scene, session, Happening(Input.EXTEND))
 
 
-def lapsed(scene: Scene, session: Session, party: str) -> Session:
+def lapsed(scene: Conversation, session: Session, party: str) -> Session:
     """A party's own deadline is over; nothing if it is too late for that."""
     member = session.member(party)
     is_over = session.state is not State.OPEN or member is None
@@ -390,20 +396,20 @@ def lapsed(scene: Scene, session: Session, party: str) -> Session:
     return happen(scene, session, Happening(LAPSE[progress], member, stage=before))
 
 
-def expired(scene: Scene, session: Session) -> Session:
+def expired(scene: Conversation, session: Session) -> Session:
     """The session's deadline is over; nothing if it is too late for that."""
     if session.state is State.OPEN:
         scene.record(session, "expired")
     return happen(scene, session, Happening(Input.DEADLINE))
 
 
-def reminded(scene: Scene, session: Session, party: str | None = None) -> Session:
+def reminded(scene: Conversation, session: Session, party: str | None = None) -> Session:
     """Remind whoever can act, or one of them; see ``reminding``."""
     member = session.member(party) if party is not None else None
     return happen(scene, session, Happening(Input.REMIND, member))
 
 
-def _end_key(scene: Scene, session: Session, member: Member) -> None:
+def _end_key(scene: Conversation, session: Session, member: Member) -> None:
     """The key of a guest is for one act."""
     meeting = meetings.current(scene.txn, session.id, member.id) if member.is_guest else None
     if meeting is not None and meeting.public_key is not None:
@@ -426,7 +432,7 @@ def _with_member(session: Session, member: Member) -> Session:
     return attrs.evolve(session, members=members)
 
 
-def _fresh_party(scene: Scene, session: Session) -> str:
+def _fresh_party(scene: Conversation, session: Session) -> str:
     """An id that nobody has had here: what the record says of one delegate is of no other."""
     known = [one.id for one in session.members]
     known += events.parties_of(scene.txn, session.id)

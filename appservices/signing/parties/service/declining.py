@@ -12,11 +12,11 @@ from veche.protocol.errors import VecheError
 if TYPE_CHECKING:
     from appservices.signing.parties.api.declining import DeclineBody
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
 
 
 def decline(
-    scene: Scene, session: Session, member: Member, body: DeclineBody
+    scene: Conversation, session: Session, member: Member, body: DeclineBody
 ) -> Session | VecheError:
     """A party declines on their page.
 

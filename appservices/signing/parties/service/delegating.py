@@ -24,7 +24,7 @@ from veche.protocol.texts.localizer import Localizer
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.errors import GuardiansError
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.approval import SignedApproval
     from veche.protocol.ids import UserId
 
@@ -43,7 +43,7 @@ class Other:
 
 
 def ask(
-    scene: Scene, session: Session, member: Member, other: Other | None, language: str
+    scene: Conversation, session: Session, member: Member, other: Other | None, language: str
 ) -> AskedDelegationView | GuardiansError:
     """Ask for the approval that lets somebody act; in place of an earlier one.
 
@@ -79,7 +79,9 @@ def ask(
     )
 
 
-def may_let(scene: Scene, session: Session, member: Member, other: Other) -> GuardiansError | None:
+def may_let(
+    scene: Conversation, session: Session, member: Member, other: Other
+) -> GuardiansError | None:
     """Make sure that a party may let somebody act; their guardians are asked, if they have any.
 
     Args:
@@ -99,7 +101,11 @@ def may_let(scene: Scene, session: Session, member: Member, other: Other) -> Gua
 
 
 def delegate(
-    scene: Scene, session: Session, member: Member, other: Other | None, signed: SignedApproval
+    scene: Conversation,
+    session: Session,
+    member: Member,
+    other: Other | None,
+    signed: SignedApproval,
 ) -> Session | VecheError:
     """Let somebody act, or nobody any more, as the party has approved.
 
@@ -137,7 +143,7 @@ def delegate(
 
 
 def shown_in_chat(
-    scene: Scene, session: Session, member: Member, user: UserId | None, language: str
+    scene: Conversation, session: Session, member: Member, user: UserId | None, language: str
 ) -> MandateShown:
     """What is approved when a party says it in their chat, until they take it back.
 
@@ -170,12 +176,12 @@ def _check_taken_back(session: Session, member: Member) -> None:
         raise DelegationError("Nobody acts for you here")
 
 
-def _text(scene: Scene, session: Session, other: Other | None, language: str) -> str:
+def _text(scene: Conversation, session: Session, other: Other | None, language: str) -> str:
     localizer = Localizer(language, scene.section.time_zone, CATALOGUE)
     what = localizer.text("the document with the code {code}", code=session.code)
     if not session.is_blind:
         what = localizer.text(
-            "“{title}” (code {code})", title=session.matter.title, code=session.code
+            "“{title}” (code {code})", title=session.subject.title, code=session.code
         )
     if other is None:
         return localizer.text("I act myself again: {document}.", document=what)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.cards.service import cards, telling
+from appservices.signing.cards.service import cards, news
 from appservices.signing.cards.texts.news import is_told
 from appservices.signing.delivery.service import delivery
 from appservices.signing.guardians.service import guarding
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
 
 __all__ = ["Happening", "happen"]
 
@@ -28,7 +28,7 @@ CARDS_MAX: Final = 20
 card of who has acted does."""
 
 
-def happen(scene: Scene, session: Session, happening: Happening) -> Session:
+def happen(scene: Conversation, session: Session, happening: Happening) -> Session:
     """Let something happen to a session; all that follows is done, and the session is kept.
 
     Args:
@@ -52,17 +52,17 @@ def happen(scene: Scene, session: Session, happening: Happening) -> Session:
     return scene.save(session)
 
 
-def _nothing(_scene: Scene, session: Session, _happening: Happening) -> Session:
+def _nothing(_conversation: Conversation, session: Session, _happening: Happening) -> Session:
     """The session is kept in the end, whatever happens."""
     return session
 
 
-def _freeze(scene: Scene, session: Session, _happening: Happening) -> Session:
+def _freeze(scene: Conversation, session: Session, _happening: Happening) -> Session:
     scene.record(session, "sent")
     return attrs.evolve(session, sent_at_ms=scene.now_ms)
 
 
-def _invite(scene: Scene, session: Session, _happening: Happening) -> Session:
+def _invite(scene: Conversation, session: Session, _happening: Happening) -> Session:
     plan, invited = session.plan.invited()
     session = session.with_plan(plan)
     for party in invited:
@@ -71,7 +71,7 @@ def _invite(scene: Scene, session: Session, _happening: Happening) -> Session:
     return session
 
 
-def _invite_delegate(scene: Scene, session: Session, happening: Happening) -> Session:
+def _invite_delegate(scene: Conversation, session: Session, happening: Happening) -> Session:
     if happening.gone is not None:
         cards.end(scene, session, happening.gone)
         assert happening.member is not None, "somebody acts again"  # noqa: S101 -- our bug
@@ -83,7 +83,7 @@ def _invite_delegate(scene: Scene, session: Session, happening: Happening) -> Se
     return cards.show(scene, session, happening.member.id)
 
 
-def _ask(scene: Scene, session: Session, party: str) -> Session:
+def _ask(scene: Conversation, session: Session, party: str) -> Session:
     """Ask a party: a person by their card; a seal is put there by itself."""
     member = session.member(party)
     assert member is not None, "they take part"  # noqa: S101 -- our bug
@@ -93,7 +93,7 @@ def _ask(scene: Scene, session: Session, party: str) -> Session:
     return cards.show(scene, session, party)
 
 
-def _excuse(scene: Scene, session: Session, happening: Happening) -> Session:
+def _excuse(scene: Conversation, session: Session, happening: Happening) -> Session:
     assert happening.stage is not None, "somebody acted in a stage"  # noqa: S101 -- our bug
     before = session.plan
     session = session.with_plan(before.excused(happening.stage))
@@ -105,16 +105,16 @@ def _excuse(scene: Scene, session: Session, happening: Happening) -> Session:
     return session
 
 
-def _record_view(scene: Scene, session: Session, happening: Happening) -> Session:
+def _record_view(scene: Conversation, session: Session, happening: Happening) -> Session:
     member = happening.member
     if member is not None and member.party.state is PartyState.INVITED:
         scene.record(session, "viewed", member.id)
     return session
 
 
-def _update_cards(scene: Scene, session: Session, happening: Happening) -> Session:
+def _update_cards(scene: Conversation, session: Session, happening: Happening) -> Session:
     if happening.signature is not None:
-        telling.tell_signature(scene, session, happening)
+        news.tell_signature(scene, session, happening)
     acted = happening.member.id if happening.member is not None else ""
     is_small = len(session.members) <= CARDS_MAX
     for one in session.members:
@@ -123,8 +123,8 @@ def _update_cards(scene: Scene, session: Session, happening: Happening) -> Sessi
     return session
 
 
-def _tell_everyone(scene: Scene, session: Session, happening: Happening) -> Session:
-    telling.tell_everyone(scene, session, happening)
+def _tell_everyone(scene: Conversation, session: Session, happening: Happening) -> Session:
+    news.tell_everyone(scene, session, happening)
     if session.state in ENDED or happening.what is Input.EXTEND:
         for one in session.members:
             if _has_card(one):
@@ -137,36 +137,36 @@ def _has_card(member: Member) -> bool:
     return member.card is not None or (member.is_guest and is_told(member))
 
 
-def _remind(scene: Scene, session: Session, happening: Happening) -> Session:
+def _remind(scene: Conversation, session: Session, happening: Happening) -> Session:
     only = happening.member
     for one in session.members:
         is_meant = only is None or only.id == one.id
         if is_meant and one.party.state in CAN_ACT and one.party.role is not Role.SEAL:
-            telling.remind(scene, session, one)
+            news.remind(scene, session, one)
     return session
 
 
-def _start_clocks(scene: Scene, session: Session, _happening: Happening) -> Session:
+def _start_clocks(scene: Conversation, session: Session, _happening: Happening) -> Session:
     clocks.start(scene, session)
     return session
 
 
-def _stop_clocks(scene: Scene, session: Session, _happening: Happening) -> Session:
+def _stop_clocks(scene: Conversation, session: Session, _happening: Happening) -> Session:
     clocks.stop(scene, session)
     guarding.close(scene, session)
     return session
 
 
-def _seal(scene: Scene, session: Session, _happening: Happening) -> Session:
+def _seal(scene: Conversation, session: Session, _happening: Happening) -> Session:
     return ending.order_close(scene, session)
 
 
-def _seal_later(scene: Scene, session: Session, happening: Happening) -> Session:
+def _seal_later(scene: Conversation, session: Session, happening: Happening) -> Session:
     ending.order_close_later(scene, session, happening.tries)
     return session
 
 
-def _deliver(scene: Scene, session: Session, happening: Happening) -> Session:
+def _deliver(scene: Conversation, session: Session, happening: Happening) -> Session:
     delivery.order(scene, session, happening.verdict)
     for one in session.members:
         if one.card is not None:
@@ -174,12 +174,12 @@ def _deliver(scene: Scene, session: Session, happening: Happening) -> Session:
     return session
 
 
-def _plan_renewal(scene: Scene, session: Session, happening: Happening) -> Session:
+def _plan_renewal(scene: Conversation, session: Session, happening: Happening) -> Session:
     ending.plan_renewal(scene, session, happening.proven_until_ms)
     return session
 
 
-_DONE: Final[Mapping[Effect, Callable[[Scene, Session, Happening], Session]]] = {
+_DONE: Final[Mapping[Effect, Callable[[Conversation, Session, Happening], Session]]] = {
     Effect.STORE: _nothing,
     Effect.FREEZE: _freeze,
     Effect.INVITE: _invite,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from appservices.signing.authority.service.authorities import Authorities
     from appservices.signing.certificates.store import Issued
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.messaging.jobs import Job, JobHandler
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
@@ -90,7 +90,7 @@ def _lists(
     return made
 
 
-def _tell(scene: Scene, session: Session, person: UserId) -> None:
+def _tell(scene: Conversation, session: Session, person: UserId) -> None:
     """Tell those who wait in a document for what does not count any more."""
     for member in filter(acting.can_act, session.members):
         if member.person == person and _has_begun(scene, session, member):
@@ -105,13 +105,13 @@ def _tell(scene: Scene, session: Session, person: UserId) -> None:
                     _say(scene, UserId(one), identified_doc(session, member, localizer))
 
 
-def _has_begun(scene: Scene, session: Session, member: Member) -> bool:
+def _has_begun(scene: Conversation, session: Session, member: Member) -> bool:
     """Whether a party has begun to sign by what counts no more."""
     found = certificates.of_party(scene.txn, session.id, member.id)
     return bool(revoked_among(scene.txn, [one.nonce for one in found]))
 
 
-def _say(scene: Scene, person: UserId, doc: Doc) -> None:
+def _say(scene: Conversation, person: UserId, doc: Doc) -> None:
     room_id = scene.chat_of(person)
     if room_id is not None:
         scene.tell(room_id, person, doc)

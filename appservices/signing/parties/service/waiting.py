@@ -23,7 +23,7 @@ from appservices.signing.parties.api.waiting import (
     WaitingView,
 )
 from appservices.signing.parties.service.acting import able, check_time
-from appservices.signing.parties.service.asking import check_level, facts_of
+from appservices.signing.parties.service.approvals import check_level, facts_of
 from appservices.signing.sessions.core.errors import ApprovalMismatchError, ClauseError
 from appservices.signing.sessions.core.hand import writer_of
 from appservices.signing.sessions.service.tokens import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.parties.api.waiting import AskListBody
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.service.tokens import ListLink
     from veche.protocol.ids import UserId
 
@@ -57,7 +57,7 @@ LOOKED_AT_MAX: Final = 600
 PURPOSE: Final = b"veche.signing.waiting"
 
 
-def waiting_for(scene: Scene, person: UserId) -> list[tuple[Session, Member]]:
+def waiting_for(scene: Conversation, person: UserId) -> list[tuple[Session, Member]]:
     """What waits for a person, the oldest first, at most ``LOOKED_AT_MAX``."""
     ids = sessions.waiting_for(scene.txn, person, LOOKED_AT_MAX)
     found: list[tuple[Session, Member]] = []
@@ -99,20 +99,20 @@ def check_plain(session: Session, member: Member) -> None:
             page.
     """
     check_level(member, Level.ADVANCED)
-    if session.matter.before is not None:
+    if session.subject.before is not None:
         raise RefusedError("Others have signed this document: please sign it on its own page.")
     if session.has_container:
         raise RefusedError("This file is no PDF: please sign it on its own page.")
     if writer_of(session, member) is not None:
         raise RefusedError("What was written by hand has to be seen: sign on its own page.")
-    if session.matter.clauses:
+    if session.subject.clauses:
         raise ClauseError(
-            session.matter.clauses[0].id,
+            session.subject.clauses[0].id,
             "This document has clauses to be agreed to: please sign it on its own page.",
         )
 
 
-def link_of(scene: Scene, person: UserId) -> str | None:
+def link_of(scene: Conversation, person: UserId) -> str | None:
     """Address of the page of a person's list; None if there are no pages here."""
     if scene.links is None:
         return None
@@ -122,14 +122,14 @@ def link_of(scene: Scene, person: UserId) -> str | None:
     )
 
 
-def is_good(scene: Scene, told: ListLink) -> bool:
+def is_good(scene: Conversation, told: ListLink) -> bool:
     """Whether a link opens the list of the person whom it names."""
     known = list_link(scene.parts.host.seed(LIST_SEED), told.person, told.until_ms)
     is_same = hmac.compare_digest(known.token.encode(), told.token.encode())
     return is_same and scene.now_ms <= told.until_ms
 
 
-def list_view(scene: Scene, person: UserId, until_ms: int) -> WaitingView:
+def list_view(scene: Conversation, person: UserId, until_ms: int) -> WaitingView:
     """The list of a person, for whoever has the key in their link."""
     waiting = waiting_for(scene, person)
     found = [one for one in waiting if not one[0].is_blind]
@@ -153,7 +153,7 @@ def list_view(scene: Scene, person: UserId, until_ms: int) -> WaitingView:
 
 
 def ask_all(
-    scene: Scene,
+    scene: Conversation,
     found: Sequence[tuple[Session, Member]],
     left: Sequence[LeftOut],
     body: AskListBody,
@@ -222,7 +222,7 @@ class LeftOut:
 
 
 def _check(
-    scene: Scene, session: Session, member: Member, before: Sequence[tuple[Session, Member]]
+    scene: Conversation, session: Session, member: Member, before: Sequence[tuple[Session, Member]]
 ) -> None:
     check_time(scene, session, able(session, member.id))
     check_plain(session, member)
@@ -233,7 +233,7 @@ def _check(
         raise ApprovalMismatchError("session")
 
 
-def _is_able(scene: Scene, session: Session, member: Member) -> bool:
+def _is_able(scene: Conversation, session: Session, member: Member) -> bool:
     try:
         check_time(scene, session, able(session, member.id))
     except RefusedError:
@@ -241,7 +241,7 @@ def _is_able(scene: Scene, session: Session, member: Member) -> bool:
     return True
 
 
-def _private_party(scene: Scene, session: Session, member: Member) -> PrivateParty:
+def _private_party(scene: Conversation, session: Session, member: Member) -> PrivateParty:
     """One that only browsers can read: its key is not here."""
     return PrivateParty(
         session=session.id,
@@ -252,11 +252,11 @@ def _private_party(scene: Scene, session: Session, member: Member) -> PrivatePar
     )
 
 
-def _party(scene: Scene, session: Session, member: Member) -> WaitingParty:
+def _party(scene: Conversation, session: Session, member: Member) -> WaitingParty:
     return WaitingParty(
         session=session.id,
         party=member.id,
         token=token_of(scene.parts.host.seed(SEED), session.id, member),
-        key=key_text(session.matter.key),
-        title=session.matter.title,
+        key=key_text(session.subject.key),
+        title=session.subject.title,
     )

@@ -55,7 +55,7 @@ def check_by_hand(session: Session) -> None:
 def _check_one(session: Session, writer: Member) -> None:
     if session.is_blind or session.has_container:
         raise ByHandError("file")
-    if session.matter.template is not None:
+    if session.subject.template is not None:
         raise ByHandError("template")
     if writer.party.role is not Role.SIGNER or writer.level_min is not Level.CLICK:
         raise ByHandError("level")
@@ -94,7 +94,7 @@ def record_of(
         session=session.id,
         party=writer.id,
         name=writer.name,
-        title=session.matter.title,
+        title=session.subject.title,
         document_sha256=encode_base64(paper.sha256),
         code=session.code,
         parties_sha256=encode_base64(parties_sha256),

@@ -108,7 +108,7 @@ class Before:
 
 
 @attrs.frozen
-class Matter:
+class Subject:
     """What a session is about; only sealed in the database.
 
     Attributes:
@@ -232,7 +232,7 @@ class Session:
         may_delegate: Whether parties may let others sign for them.
         stages: Who acts when.
         members: In their order.
-        matter: What it is about.
+        subject: What it is about.
         paper: The document; None: it can still change.
         revision: Number of the newest one; 0: nobody has signed in the file.
         head_sha256: Of the file with all revisions.
@@ -255,7 +255,7 @@ class Session:
     may_delegate: bool
     stages: tuple[Stage, ...]
     members: tuple[Member, ...]
-    matter: Matter
+    subject: Subject
     deadline_at_ms: int
     made_at_ms: int
     paper: Paper | None = None
@@ -276,7 +276,7 @@ class Session:
     @property
     def has_container(self) -> bool:
         """Whether its file is no PDF, and signed in a container."""
-        return self.matter.kind != ""
+        return self.subject.kind != ""
 
     @property
     def plan(self) -> Plan:
@@ -304,7 +304,7 @@ def clauses_of(session: Session, member: Member) -> tuple[Clause, ...]:
 
     Who writes by hand answers to all of them there; their witness to none.
     """
-    held, seen = session.matter.clauses, session.member(member.party.of)
+    held, seen = session.subject.clauses, session.member(member.party.of)
     if member.is_by_hand:
         return held
     if seen is not None and seen.is_by_hand:
@@ -316,7 +316,7 @@ def fields_of(session: Session, member: Member) -> tuple[str, ...]:
     """The boxes in which a party signs: their own, then one of each unfair clause; may be empty."""
     if not member.field:
         return ()
-    own = (one for one in session.matter.clauses if member.field in one.fields)
+    own = (one for one in session.subject.clauses if member.field in one.fields)
     return (member.field, *(clause_field(member.field, one.id) for one in own))
 
 
@@ -332,9 +332,9 @@ def with_clause_fields(session: Session) -> Session:
     )
     clauses = (
         attrs.evolve(one, fields=fields) if one.kind is ClauseKind.UNFAIR else one
-        for one in session.matter.clauses
+        for one in session.subject.clauses
     )
-    return attrs.evolve(session, matter=attrs.evolve(session.matter, clauses=tuple(clauses)))
+    return attrs.evolve(session, subject=attrs.evolve(session.subject, clauses=tuple(clauses)))
 
 
 def parties_sha256(members: Sequence[Member], stages: Sequence[Stage]) -> bytes:

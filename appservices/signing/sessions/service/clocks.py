@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.ids import EffectId
 
 DEADLINE: Final = "signing.deadline"
@@ -25,7 +25,7 @@ REMIND: Final = "signing.remind"
 """Job: it soon will be."""
 
 
-def start(scene: Scene, session: Session) -> None:
+def start(scene: Conversation, session: Session) -> None:
     """Come back to a session at its deadlines, and some time before them."""
     for party, at_ms in _deadlines(session):
         payload = {"session": session.id, "party": party, "deadline_at_ms": at_ms}
@@ -36,7 +36,7 @@ def start(scene: Scene, session: Session) -> None:
                 _set(scene, REMIND, {**payload, "before_ms": before_ms}, when)
 
 
-def stop(scene: Scene, session: Session) -> None:
+def stop(scene: Conversation, session: Session) -> None:
     """Forget the clocks of a session."""
     for party, at_ms in _deadlines(session):
         jobs.cancel(scene.txn, _id(DEADLINE, session.id, party, at_ms))
@@ -49,7 +49,7 @@ def is_current(session: Session, party: str, deadline_at_ms: int) -> bool:
     return (party, deadline_at_ms) in set(_deadlines(session))
 
 
-def quiet_hours(scene: Scene) -> QuietHours:
+def quiet_hours(scene: Conversation) -> QuietHours:
     """When nobody is reminded."""
     section = scene.section
     return QuietHours(section.quiet_from, section.quiet_until, section.time_zone)
@@ -63,7 +63,7 @@ def _deadlines(session: Session) -> Iterator[tuple[str, int]]:
             yield one.id, one.deadline_at_ms
 
 
-def _set(scene: Scene, kind: str, payload: dict[str, Any], at_ms: int) -> None:
+def _set(scene: Conversation, kind: str, payload: dict[str, Any], at_ms: int) -> None:
     about = (payload["session"], payload["party"], payload["deadline_at_ms"])
     id_ = _id(kind, *about, payload.get("before_ms", 0))
     jobs.schedule(scene.txn, Job(id_, kind, payload, at_ms))

@@ -11,7 +11,8 @@ from appservices.signing.sessions.core.commands import COMMANDS
 from appservices.signing.sessions.core.topics import Topic
 from appservices.signing.sessions.service.tokens import SEED, key_text, token_of
 from appservices.signing.sessions.store import chats, events, sessions
-from veche.bots import BotProfile, ChatParts, Conversation
+from veche.bots import BotProfile, ChatParts
+from veche.bots import Conversation as BotConversation
 from veche.protocol.message_json import doc_from_json, doc_to_json
 from veche.protocol.texts.catalogue import Catalogue
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
@@ -59,9 +60,9 @@ class Parts(ChatParts[SessionsSection]):
     seals: Seals
     pool: SigningPool
 
-    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
-        """The scene of a transaction; see ``ChatParts``."""
-        return Scene(txn, self.sender(txn, cause, now_ms), self)
+    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Conversation:
+        """One transaction; see ``ChatParts``."""
+        return Conversation(txn, self.sender(txn, cause, now_ms), self)
 
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
         """State that shows what waits for a signature in a chat; none where there are no pages."""
@@ -71,7 +72,7 @@ class Parts(ChatParts[SessionsSection]):
 
 
 @attrs.frozen
-class Scene(Conversation[SessionsSection]):
+class Conversation(BotConversation[SessionsSection]):
     """One transaction."""
 
     parts: Parts
@@ -118,7 +119,7 @@ class Scene(Conversation[SessionsSection]):
         if session.is_blind:
             # The key is in the link that whoever asks sends themselves.
             return self.links.page("sign", fragment=f"s={session.id}&p={member.id}&t={token}")
-        key = key_text(session.matter.key)
+        key = key_text(session.subject.key)
         return self.links.page("sign", fragment=f"s={session.id}&p={member.id}&t={token}&k={key}")
 
     # Questions: they have titles, names, and the link with the key of the files, so what stands

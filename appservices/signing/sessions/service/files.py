@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
     from appservices.signing.sessions.store.revisions import Revision
     from veche.runtime.database import Cursor
 
@@ -81,7 +81,7 @@ class Kept:
         Raises:
             MalformedError: It was changed where it is kept.
         """
-        return decrypt(self.session.matter.key, self.document, DOCUMENT)
+        return decrypt(self.session.subject.key, self.document, DOCUMENT)
 
     def container(self, *more: bytes) -> bytes:
         """The container of a file that is no PDF, also before anybody has signed it.
@@ -106,17 +106,17 @@ class Kept:
         return whole
 
     def _parts(self) -> list[bytes]:
-        key = self.session.matter.key
+        key = self.session.subject.key
         increments = (
             decrypt(key, one.increment, increment_of(one.number)) for one in self.revisions
         )
         return [self.document_alone(), *increments]
 
     def _file(self, data: bytes) -> DataFile:
-        return DataFile(self.session.matter.filename, self.session.matter.kind, data)
+        return DataFile(self.session.subject.filename, self.session.subject.kind, data)
 
 
-def kept(scene: Scene, session: Session) -> Kept:
+def kept(scene: Conversation, session: Session) -> Kept:
     """The parts of a session's file.
 
     Raises:

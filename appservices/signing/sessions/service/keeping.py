@@ -11,7 +11,7 @@ from veche.protocol.errors import GoneError
 if TYPE_CHECKING:
     from appservices.signing.config import SessionsSection
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
 
 WARNED_MS: Final = 14 * 86_400_000
 """How long before it everybody is told."""
@@ -22,13 +22,13 @@ def kept_ms(section: SessionsSection, *, is_blind: bool) -> int:
     return section.private_kept_ms if is_blind else section.kept_ms
 
 
-def is_forgotten(scene: Scene, session: Session) -> bool:
+def is_forgotten(scene: Conversation, session: Session) -> bool:
     """Whether what was kept of a closed document is deleted."""
     is_over = session.closed_at_ms is not None and session.paper is not None
     return is_over and blobs.digest_of(scene.txn, session.id, "document") is None
 
 
-def check_kept(scene: Scene, session: Session) -> None:
+def check_kept(scene: Conversation, session: Session) -> None:
     """Make sure that a document is still here.
 
     Raises:
@@ -41,13 +41,13 @@ def check_kept(scene: Scene, session: Session) -> None:
         )
 
 
-def may_ask(scene: Scene, session: Session) -> bool:
+def may_ask(scene: Conversation, session: Session) -> bool:
     """Whether whoever asked for the signatures can want it deleted, and has not yet."""
     is_here = session.closed_at_ms is not None and not is_forgotten(scene, session)
     return is_here and not is_asked(scene, session)
 
 
-def forgotten_at_ms(scene: Scene, session: Session) -> int | None:
+def forgotten_at_ms(scene: Conversation, session: Session) -> int | None:
     """From when what is kept of a document may be deleted, UTC; None: not yet known."""
     if session.closed_at_ms is None:
         return None
@@ -72,11 +72,11 @@ def deletion_of(closed_at_ms: int, lasts_ms: int, told_at_ms: int | None, now_ms
     return max(closed_at_ms + lasts_ms, told + WARNED_MS)
 
 
-def warned_at_ms(scene: Scene, session: Session) -> int | None:
+def warned_at_ms(scene: Conversation, session: Session) -> int | None:
     """When its people were told that it is deleted, UTC; None: they were not yet."""
     return events.first_ms(scene.txn, session.id, EXPIRING)
 
 
-def is_asked(scene: Scene, session: Session) -> bool:
+def is_asked(scene: Conversation, session: Session) -> bool:
     """Whether whoever asked for the signatures wants it deleted."""
     return events.first_ms(scene.txn, session.id, DELETION_ASKED) is not None

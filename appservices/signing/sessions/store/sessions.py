@@ -16,12 +16,12 @@ from appservices.signing.sessions.core.records import (
     Before,
     Clause,
     ClauseKind,
-    Matter,
     Member,
     Mode,
     Paper,
     Session,
     SessionEffect,
+    Subject,
 )
 from appservices.signing.sessions.core.session import State
 from veche.protocol.ids import EffectId, RoomId, Ulid, UserId
@@ -60,7 +60,7 @@ def add(txn: Cursor, vault: Vault, session: Session) -> None:
             session.level_min.value,
             session.may_delegate,
             json.dumps(_stages(session.stages)),
-            _sealed_matter(vault, session.matter),
+            _sealed_subject(vault, session.subject),
             session.deadline_at_ms,
             session.made_at_ms,
             session.mode.value,
@@ -128,7 +128,7 @@ def save(txn: Cursor, vault: Vault, session: Session, now_ms: int) -> None:
             session.level_min.value,
             session.may_delegate,
             json.dumps(_stages(session.stages)),
-            _sealed_matter(vault, session.matter),
+            _sealed_subject(vault, session.subject),
             None if paper is None else paper.sha256,
             None if paper is None else paper.size,
             None if paper is None else paper.pages,
@@ -322,7 +322,7 @@ def _session(vault: Vault, row: Sequence[Any], members: tuple[Member, ...]) -> S
         may_delegate=row[6],
         stages=tuple(Stage(tuple(one["parties"]), one["need"]) for one in row[7]),
         members=members,
-        matter=_matter(vault, bytes(row[8])),
+        subject=_subject(vault, bytes(row[8])),
         paper=paper,
         revision=row[13],
         head_sha256=None if row[14] is None else bytes(row[14]),
@@ -423,20 +423,20 @@ def _stages(stages: Sequence[Stage]) -> list[dict[str, object]]:
     return [{"need": one.need, "parties": list(one.parties)} for one in stages]
 
 
-def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
+def _sealed_subject(vault: Vault, subject: Subject) -> bytes:
     return vault.seal(
         {
-            "title": matter.title,
-            "filename": matter.filename,
-            "requester_name": matter.requester_name,
-            "key": encode_base64(matter.key),
-            "reference": matter.reference,
-            "is_each": matter.is_each,
-            "template": matter.template,
-            "pages": matter.pages,
-            "kind": matter.kind,
-            "before": None if matter.before is None else attrs.asdict(matter.before),
-            "clauses": [_clause_json(one) for one in matter.clauses],
+            "title": subject.title,
+            "filename": subject.filename,
+            "requester_name": subject.requester_name,
+            "key": encode_base64(subject.key),
+            "reference": subject.reference,
+            "is_each": subject.is_each,
+            "template": subject.template,
+            "pages": subject.pages,
+            "kind": subject.kind,
+            "before": None if subject.before is None else attrs.asdict(subject.before),
+            "clauses": [_clause_json(one) for one in subject.clauses],
         }
     )
 
@@ -447,10 +447,10 @@ def _before(told: Mapping[str, Any] | None) -> Before | None:
     return Before(told["verdict"], tuple(told["signers"]), tuple(told["fields"]))
 
 
-def _matter(vault: Vault, sealed: bytes) -> Matter:
+def _subject(vault: Vault, sealed: bytes) -> Subject:
     told = vault.open(sealed)
     clauses = tuple(_clause(one) for one in told["clauses"])
-    return Matter(
+    return Subject(
         title=told["title"],
         filename=told["filename"],
         requester_name=told["requester_name"],

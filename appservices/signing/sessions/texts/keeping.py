@@ -47,7 +47,7 @@ def expiring_doc(session: Session, at_ms: int, localizer: Localizer, *, is_asked
     told = {
         "date": localizer.date(at_ms),
         "title": titled(session, localizer),
-        "name": session.matter.requester_name,
+        "name": session.subject.requester_name,
     }
     if session.is_blind:
         words = localizer.text(

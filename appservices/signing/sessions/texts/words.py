@@ -82,7 +82,7 @@ def titled(session: Session, localizer: Localizer) -> str:
     """What a document is called, inside of a sentence; of one that is not seen, its number."""
     if session.is_blind:
         return localizer.text("private document {number}", number=number_of(session))
-    return session.matter.title
+    return session.subject.title
 
 
 def headed(session: Session, localizer: Localizer) -> str:

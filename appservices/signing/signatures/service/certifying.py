@@ -34,7 +34,7 @@ from appservices.signing.guardians.service import guarding
 from appservices.signing.identification.service.identifying import seen_of
 from appservices.signing.parties.api.parties import CertificateView, ProofsView
 from appservices.signing.parties.service.acting import able, check_time, known_by
-from appservices.signing.parties.service.asking import check_shown
+from appservices.signing.parties.service.approvals import check_shown
 from appservices.signing.sessions.core.errors import ApprovalMismatchError
 from appservices.signing.sessions.core.guests import is_guest
 from appservices.signing.sessions.core.hand import writer_of
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from appservices.signing.parties.api.parties import CertificateBody
     from appservices.signing.sessions.core.guests import Identified
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.approval import Decline
 
 CERTIFICATES_PER_HOUR_MAX: Final = 30
@@ -121,7 +121,7 @@ class Signed:
 
 
 def prepare(
-    scene: Scene, session: Session, member: Member, body: CertificateBody
+    scene: Conversation, session: Session, member: Member, body: CertificateBody
 ) -> ToSign | CertificateView | VecheError:
     """Take the approval that asks for a certificate, and keep what is to be made.
 
@@ -185,7 +185,7 @@ def sign(wanted: ToSign, authorities: Authorities) -> Signed:
     return Signed(wanted, made, listed.public_bytes(Encoding.DER))
 
 
-def keep(scene: Scene, session: Session, member: Member, signed: Signed) -> CertificateView:
+def keep(scene: Conversation, session: Session, member: Member, signed: Signed) -> CertificateView:
     """Issue a certificate that was signed: it is in the log of acts once this commits.
 
     Args:
@@ -263,7 +263,7 @@ def _check_same(told: tuple[str, bytes], member: Member, spki: bytes) -> None:
 
 
 def _take(
-    scene: Scene,
+    scene: Conversation,
     session: Session,
     member: Member,
     body: CertificateBody,
@@ -292,7 +292,7 @@ def _take(
     return outcome if isinstance(outcome, VecheError) else None
 
 
-def _is_taken(scene: Scene, member: Member, approval: Approval | Decline) -> bool:
+def _is_taken(scene: Conversation, member: Member, approval: Approval | Decline) -> bool:
     """Whether an approval of several documents was taken for another of them, not long ago.
 
     Raises:
@@ -310,7 +310,7 @@ def _is_taken(scene: Scene, member: Member, approval: Approval | Decline) -> boo
     return True
 
 
-def _to_sign(scene: Scene, session: Session, member: Member, approved: Approved) -> ToSign:
+def _to_sign(scene: Conversation, session: Session, member: Member, approved: Approved) -> ToSign:
     assert session.paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     host = scene.parts.host
     site = host.public_url or f"https://{host.server_name}"
@@ -328,7 +328,7 @@ def _hand(session: Session, member: Member) -> Hand | None:
     return Hand(writer.name, decode_base64(writer.written.record.sha256))
 
 
-def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:
+def _log(scene: Conversation, session: Session, member: Member, signed: Signed) -> str:
     """Number of the act that says what was certified, and who has identified them, if anybody."""
     seen = signed.wanted.seen
     known = {} if seen is None else {"registrar": seen.by.person, "papers": seen.papers.value}

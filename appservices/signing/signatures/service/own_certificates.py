@@ -23,7 +23,7 @@ from appservices.signing.certificates import store
 from appservices.signing.certificates.store import Announced, Issued
 from appservices.signing.guardians.service import guarding
 from appservices.signing.parties.service.acting import able, check_time
-from appservices.signing.parties.service.asking import check_level, check_shown
+from appservices.signing.parties.service.approvals import check_level, check_shown
 from appservices.signing.sessions.core.errors import ApprovalMismatchError
 from appservices.signing.sessions.service.conversation import PURPOSE
 from appservices.signing.signatures import store as provider_orders
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from appservices.signing.authority.service.authorities import Authorities
     from appservices.signing.parties.api.own_certificates import AnnounceBody
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.store.signatures import Signature
     from veche.protocol.approval import SignedApproval
 
@@ -55,7 +55,7 @@ _BASIS: Final = "approval of the person"
 _NAME_CHARACTERS_MAX: Final = 100
 
 
-def announce(scene: Scene, session: Session, member: Member, body: AnnounceBody) -> None:
+def announce(scene: Conversation, session: Session, member: Member, body: AnnounceBody) -> None:
     """Keep with which certificate a party wants to sign, in place of another.
 
     Args:
@@ -95,7 +95,7 @@ def announce(scene: Scene, session: Session, member: Member, body: AnnounceBody)
 
 
 def approve(
-    scene: Scene, session: Session, member: Member, signed: SignedApproval
+    scene: Conversation, session: Session, member: Member, signed: SignedApproval
 ) -> VecheError | None:
     """Take the approval of the certificate that a party has told.
 
@@ -162,7 +162,7 @@ def check_still_taken(issued: Issued, authorities: Authorities, now_ms: int) -> 
         )
 
 
-def told_view(scene: Scene, session: Session, member: Member) -> OwnCertificateView | None:
+def told_view(scene: Conversation, session: Session, member: Member) -> OwnCertificateView | None:
     """The certificate that a party has told; None: none, or it is not taken any more."""
     told = store.announced(scene.txn, session.id, member.id)
     if told is None or told.person != member.person:
@@ -175,7 +175,7 @@ def told_view(scene: Scene, session: Session, member: Member) -> OwnCertificateV
     return own_view(taken, is_approved=is_approved, provider=told.provider)
 
 
-def signed_view(scene: Scene, signature: Signature) -> OwnCertificateView | None:
+def signed_view(scene: Conversation, signature: Signature) -> OwnCertificateView | None:
     """The certificate of a signature that was issued elsewhere; None: it was issued here."""
     issued = None
     if signature.level in OWN_LEVELS and signature.certificate is not None:
@@ -243,14 +243,14 @@ def key_sha256(certificate: x509.Certificate) -> bytes:
 
 
 def _check_mine(
-    scene: Scene, session: Session, member: Member, certificate: x509.Certificate
+    scene: Conversation, session: Session, member: Member, certificate: x509.Certificate
 ) -> None:
     """Make sure that nobody else signs in the same session by the same key."""
     if store.is_of_others(scene.txn, session.id, key_sha256(certificate), member.user_id):
         raise OwnCertificateError("Somebody else signs this document with that certificate.")
 
 
-def _is_approved(scene: Scene, session: Session, member: Member, taken: Taken) -> bool:
+def _is_approved(scene: Conversation, session: Session, member: Member, taken: Taken) -> bool:
     newest = next(iter(store.of_party(scene.txn, session.id, member.id)), None)
     return (
         newest is not None
@@ -261,7 +261,9 @@ def _is_approved(scene: Scene, session: Session, member: Member, taken: Taken) -
     )
 
 
-def _keep(scene: Scene, session: Session, member: Member, told: Announced, nonce: str) -> None:
+def _keep(
+    scene: Conversation, session: Session, member: Member, told: Announced, nonce: str
+) -> None:
     """Keep a certificate as one by which its party may sign; that is an act, as issuing one is."""
     assert session.paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     certificate = x509.load_der_x509_certificate(told.chain[0])

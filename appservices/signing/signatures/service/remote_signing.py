@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from appservices.signing.certificates.store import Issued
     from appservices.signing.keys.core.csc import Remote
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
 
 ORDER_MS: Final = 4 * 60_000
 """How long an order can be finished: a signature shows when it was prepared, and its time stamp has
@@ -66,7 +66,7 @@ class Ready:
     order: ProviderOrder | None
 
 
-def check_may_look(scene: Scene, session: Session, member: Member) -> None:
+def check_may_look(scene: Conversation, session: Session, member: Member) -> None:
     """Make sure that a party may sign with a certificate of their own, and is asked for one.
 
     Raises:
@@ -78,7 +78,7 @@ def check_may_look(scene: Scene, session: Session, member: Member) -> None:
         raise OwnCertificateError("You are asked for no certificate of your own here.")
 
 
-def ready(scene: Scene, session: Session, member: Member) -> Ready:
+def ready(scene: Conversation, session: Session, member: Member) -> Ready:
     """What a party signs with, once they have approved it.
 
     Raises:
@@ -141,7 +141,9 @@ def credential_view(
     )
 
 
-def prepare(scene: Scene, session: Session, ready_: Ready, lists: Sequence[bytes]) -> OrderView:
+def prepare(
+    scene: Conversation, session: Session, ready_: Ready, lists: Sequence[bytes]
+) -> OrderView:
     """Keep what belongs into the file beside a signature, in place of an older order.
 
     Args:
@@ -179,7 +181,7 @@ def unfinished(ready_: Ready, now_ms: int) -> ProviderOrder:
     return order
 
 
-def go_on(scene: Scene, order: ProviderOrder) -> OrderView:
+def go_on(scene: Conversation, order: ProviderOrder) -> OrderView:
     """Keep how far an order has got.
 
     Raises:
@@ -190,19 +192,19 @@ def go_on(scene: Scene, order: ProviderOrder) -> OrderView:
     return order_view(scene, order)
 
 
-def with_handle(scene: Scene, order: ProviderOrder, waiting: Waiting) -> ProviderOrder:
+def with_handle(scene: Conversation, order: ProviderOrder, waiting: Waiting) -> ProviderOrder:
     """An order whose holder is asked at the provider."""
     return attrs.evolve(order, handle=scene.vault.seal({_HANDLE: waiting.handle}))
 
 
-def handle_of(scene: Scene, order: ProviderOrder) -> Waiting | None:
+def handle_of(scene: Conversation, order: ProviderOrder) -> Waiting | None:
     """By what the provider is asked whether its holder has agreed; None: it is not awaited."""
     if order.handle is None or order.signature is not None:
         return None
     return Waiting(str(scene.vault.open(order.handle)[_HANDLE]))
 
 
-def order_view(scene: Scene, order: ProviderOrder | None) -> OrderView:
+def order_view(scene: Conversation, order: ProviderOrder | None) -> OrderView:
     """An order as its party's page is told of it."""
     if order is None or scene.now_ms - order.at_ms > ORDER_MS:
         return OrderView(state="none", now_ms=scene.now_ms)

@@ -26,8 +26,8 @@ from appservices.signing.papers.core.addition import (
     check_step,
 )
 from appservices.signing.parties.service import acting
-from appservices.signing.parties.service.asking import check_level, check_shown
-from appservices.signing.private.service.blind_closing import claimed
+from appservices.signing.parties.service.approvals import check_level, check_shown
+from appservices.signing.private.service.closing import claimed
 from appservices.signing.sessions.core.errors import (
     ApprovalMismatchError,
     SignatureLevelError,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from appservices.signing.certificates.store import Issued
     from appservices.signing.parties.api.parties import RevisionView
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
     from veche.protocol.approval import SignedApproval
 
 _NO_CERTIFICATE: Final = "You have no certificate for this document: please sign again."
@@ -71,7 +71,7 @@ class Held:
     issued: Issued
 
 
-def read_held(scene: Scene, session: Session, member: Member, body: RevisionView) -> Held:
+def read_held(scene: Conversation, session: Session, member: Member, body: RevisionView) -> Held:
     """Read what a signature is checked against.
 
     Raises:
@@ -104,7 +104,7 @@ def check_held(held: Held, body: RevisionView, parts: Parts, now_ms: int) -> Non
         check_claimed(_claims(body, expected), expected, is_container=session.has_container)
         return
     place = increment_of(body.number)
-    increment = decrypt(session.matter.key, decode_base64(body.increment), place)
+    increment = decrypt(session.subject.key, decode_base64(body.increment), place)
     if session.has_container:
         _check_step(held.kept, increment, body, expected)
         return
@@ -112,7 +112,7 @@ def check_held(held: Held, body: RevisionView, parts: Parts, now_ms: int) -> Non
     digest = hashlib.sha256(before)
     digest.update(increment)
     _check_told(digest.digest(), increment, body)
-    if session.matter.before is not None:
+    if session.subject.before is not None:
         signed = len(signatures_of(Document(before)))
         expected = attrs.evolve(expected, signed_before=signed)
     check_addition(before, increment, expected)
@@ -126,7 +126,7 @@ def _check_step(kept: Kept, increment: bytes, body: RevisionView, expected: Expe
         raise BadSignatureError(f"what is added is not of the form that is taken: {e}") from e
     _check_told(hashlib.sha256(after).digest(), increment, body)
     signed = attrs.evolve(expected, signed_before=len(kept.revisions))
-    check_step(kept.container(), after, signed, [kept.session.matter.kind])
+    check_step(kept.container(), after, signed, [kept.session.subject.kind])
 
 
 def _check_told(digest: bytes, increment: bytes, body: RevisionView) -> None:
@@ -173,7 +173,7 @@ def _signed_before(kept: Kept) -> int:
     return sum(1 if one is None else len(fields_of(session, one)) for one in members)
 
 
-def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Session:
+def keep(scene: Conversation, held: Held, session: Session, body: RevisionView) -> Session:
     """Keep a signature that was checked, if nobody was first.
 
     Args:
@@ -215,7 +215,7 @@ def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Sess
 
 
 def take_approval(
-    scene: Scene, session: Session, member: Member, signed: SignedApproval
+    scene: Conversation, session: Session, member: Member, signed: SignedApproval
 ) -> Session | VecheError:
     """Take a signature of level S1: the approval of the person's device key is all of it.
 
@@ -248,13 +248,13 @@ def take_approval(
     return acting.signed(scene, session, member.id, signature)
 
 
-def _good_certificates(scene: Scene, session: Session, member: Member) -> list[Issued]:
+def _good_certificates(scene: Conversation, session: Session, member: Member) -> list[Issued]:
     """Those of a party that were not revoked, the newest first."""
     found = certificates.of_party(scene.txn, session.id, member.id)
     return [one for one in found if one.person == member.person and one.revoked_at_ms is None]
 
 
-def _check_certificate(scene: Scene, session: Session, member: Member, serial: int) -> None:
+def _check_certificate(scene: Conversation, session: Session, member: Member, serial: int) -> None:
     """A certificate may have been revoked, or the device lost, while the signature was checked."""
     mine = [one for one in _good_certificates(scene, session, member) if one.serial == serial]
     if not mine:
@@ -270,7 +270,7 @@ def _check_newest(session: Session, body: RevisionView) -> None:
         raise StaleRevisionError(session.revision, head)
 
 
-def _answers(scene: Scene, nonce: str) -> dict[str, object]:
+def _answers(scene: Conversation, nonce: str) -> dict[str, object]:
     """What the person answered to clauses, and how they read the document."""
     evidence = scene.approvals.authorised(scene.txn, nonce)
     shown = Approval.model_validate_json(evidence.signed).shown

@@ -259,8 +259,8 @@ def filled(
         Clause(one.id, one.title[language], one.kind, made.clause_pages[one.id], one.parties)
         for one in template.clauses
     )
-    matter = attrs.evolve(session.matter, clauses=clauses)
-    return attrs.evolve(session, members=members, matter=matter)
+    subject = attrs.evolve(session.subject, clauses=clauses)
+    return attrs.evolve(session, members=members, subject=subject)
 
 
 def _wrong_parties(

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.templates.core import Template
     from appservices.signing.templates.service.templates import MadeDocument
     from veche.protocol.forms.state import Output
@@ -59,14 +59,14 @@ PARTY: Final = "party:"
 _REGION: Final = "ZZ"
 
 
-def show_all(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+def show_all(scene: Conversation, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """A person wants to know which templates there are."""
     localizer = scene.localizer(inbound.sender)
     found = {one.template: _title(one, localizer.language) for one in _templates(scene.parts)}
     scene.tell(inbound.room_id, inbound.sender, templates_doc(found, localizer))
 
 
-def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
+def begin(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants a document made from a template."""
     person, room_id = inbound.sender, inbound.room_id
     name = argument.strip().casefold()
@@ -95,14 +95,14 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
         "state": state.to_json(),
         "persons": {},
     }
-    matter = attrs.evolve(session.matter, template=kept)
-    session = attrs.evolve(session, matter=matter)
+    subject = attrs.evolve(session.subject, template=kept)
+    session = attrs.evolve(session, subject=subject)
     sessions.add(scene.txn, scene.vault, session)
     draft_talk.forget_later(scene, session)
     _say(scene, session, room_id, outputs)
 
 
-def heard(scene: Scene, session: Session, inbound: Inbound, waited: str, words: str) -> None:
+def heard(scene: Conversation, session: Session, inbound: Inbound, waited: str, words: str) -> None:
     """A requester has answered a question of the form, or said who a party is.
 
     Args:
@@ -118,7 +118,7 @@ def heard(scene: Scene, session: Session, inbound: Inbound, waited: str, words: 
         _take_party(scene, session, inbound, waited.removeprefix(PARTY), words)
 
 
-def _step(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
+def _step(scene: Conversation, session: Session, room_id: RoomId, words: str) -> None:
     kept = _kept(session)
     template = _template(scene.parts, kept["name"])
     if template is None:
@@ -135,7 +135,9 @@ def _step(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
         _say(scene, session, room_id, outputs)
 
 
-def _say(scene: Scene, session: Session, room_id: RoomId, outputs: tuple[Output, ...]) -> None:
+def _say(
+    scene: Conversation, session: Session, room_id: RoomId, outputs: tuple[Output, ...]
+) -> None:
     """Say what the form has to say; the last of it is the question that is open."""
     kept, person = _kept(session), UserId(session.requester)
     template = _template(scene.parts, kept["name"])
@@ -151,7 +153,7 @@ def _say(scene: Scene, session: Session, room_id: RoomId, outputs: tuple[Output,
             scene.tell(room_id, person, doc, is_quiet=True)
 
 
-def _ask_party(scene: Scene, session: Session, room_id: RoomId) -> None:
+def _ask_party(scene: Conversation, session: Session, room_id: RoomId) -> None:
     """Ask who the next party is; once all are known, have the document made."""
     kept, person = _kept(session), UserId(session.requester)
     template = _template(scene.parts, kept["name"])
@@ -166,7 +168,9 @@ def _ask_party(scene: Scene, session: Session, room_id: RoomId) -> None:
     jobs.schedule(scene.txn, Job(scene.sender.fresh_id(FILL), FILL, payload, scene.now_ms))
 
 
-def _take_party(scene: Scene, session: Session, inbound: Inbound, party: str, words: str) -> None:
+def _take_party(
+    scene: Conversation, session: Session, inbound: Inbound, party: str, words: str
+) -> None:
     person, kept = inbound.sender, _kept(session)
     template = _template(scene.parts, kept["name"])
     found = next((one for one in template.parties if one.id == party), None) if template else None
@@ -224,7 +228,7 @@ class Fill(ChatJob[Parts]):
         """Keep the document, and show all of it; or say what is wrong."""
         scene = self._parts.conversation(txn, job.id, now_ms)
         session, room_id = scene.session(job.payload["session"]), RoomId(job.payload["room"])
-        if session is None or not result or session.matter.template is None:
+        if session is None or not result or session.subject.template is None:
             return
         person = UserId(session.requester)
         localizer = scene.localizer(person)
@@ -236,7 +240,7 @@ class Fill(ChatJob[Parts]):
             scene.tell(room_id, person, template_fails_doc(localizer))
         else:
             session = _filled(session, result["folder"].template, result["made"], result["names"])
-            cipher = encrypt(session.matter.key, result["made"].pdf, DOCUMENT)
+            cipher = encrypt(session.subject.key, result["made"].pdf, DOCUMENT)
             blobs.put(txn, session.id, "upload", cipher, now_ms)
             scene.tell(room_id, person, made_doc(result["made"].pages, localizer), is_quiet=True)
             draft_talk.review(scene, scene.save(session), room_id)
@@ -248,8 +252,8 @@ def _filled(
     """The draft with the parties and clauses of its template."""
     kept = _kept(session)
     session = filled(session, template, made, kept["persons"], names, kept["language"])
-    matter = attrs.evolve(session.matter, title=made.title, requester_name=names[""])
-    return attrs.evolve(session, matter=matter)
+    subject = attrs.evolve(session.subject, title=made.title, requester_name=names[""])
+    return attrs.evolve(session, subject=subject)
 
 
 def _templates(parts: Parts) -> list[Template]:
@@ -276,14 +280,14 @@ def _folder(parts: Parts, name: str) -> Any:
 
 
 def _kept(session: Session) -> Mapping[str, Any]:
-    kept = session.matter.template
+    kept = session.subject.template
     assert kept is not None, "it has a template"  # noqa: S101 -- our bug
     return kept
 
 
-def _with(scene: Scene, session: Session, **changes: Any) -> Session:
-    matter = attrs.evolve(session.matter, template={**_kept(session), **changes})
-    return scene.save(attrs.evolve(session, matter=matter))
+def _with(scene: Conversation, session: Session, **changes: Any) -> Session:
+    subject = attrs.evolve(session.subject, template={**_kept(session), **changes})
+    return scene.save(attrs.evolve(session, subject=subject))
 
 
 def _language(template: Template, language: str) -> str:

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.papers.core.any_files import AnyFile
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
 
@@ -236,7 +236,7 @@ class SigningSite(TestCase):
         with session(self.dsn) as connection, connection, connection.cursor() as txn:
             return work(txn, *args)
 
-    def scene_of(self, txn: Cursor) -> Scene:
+    def scene_of(self, txn: Cursor) -> Conversation:
         """A transaction of the bot."""
         return self.parts.conversation(txn, f"test {next(_numbers)}", self.host.now_ms())
 

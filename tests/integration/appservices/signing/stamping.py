@@ -146,7 +146,7 @@ class OtherStampsSite(OtherStamps):
             assert session is not None
             cipher = blobs.of_kind(txn, session_id, "evidence")
             assert cipher is not None
-            return decrypt(session.matter.key, cipher, DOCUMENT)
+            return decrypt(session.subject.key, cipher, DOCUMENT)
 
         return bytes(self.run_now(work))
 

@@ -358,7 +358,7 @@ class TableTests(ChatSite):
         words |= {b"alice adams", b"700 eur", b"key_ops", b"/sign#"}
         for held in self.rows("SELECT id FROM signing.session"):
             session = self.run_now(lambda txn, id_=held[0]: self.scene_of(txn).session(id_))
-            key = session.matter.key
+            key = session.subject.key
             words |= {key.hex().encode(), encode_base64(key).encode(), key_text(key).encode()}
         found: set[bytes] = set()
         for (table,) in tables:

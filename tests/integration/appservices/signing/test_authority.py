@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from appservices.signing.authority.core.levels import Level
-from appservices.signing.batches.service import SOW
+from appservices.signing.batches.service import SCHEDULE_ROWS
 from appservices.signing.drafting.service.inviting import Invited
 from appservices.signing.papers.core.any_files import AnyFile
 from appservices.signing.sessions.core.parties import Role
@@ -297,8 +297,8 @@ async def of_a_batch(site: AuthoritySite) -> AsyncIterator[bool]:
     path = "/templates/lease-of-a-flat/sessions"
     status, told = await site.call("POST", path, body, once=FreshKey().id)
     assert status == 202, told
-    while site.due(SOW):
-        await site.fire(SOW)
+    while site.due(SCHEDULE_ROWS):
+        await site.fire(SCHEDULE_ROWS)
     await site.settle()
     page, key = site.page(site.session(), "p1"), FreshKey()
     issued = await site.certify(page, key, await site.approval(page, ALICE, level="S2", key=key.id))

@@ -438,7 +438,7 @@ class DraftTests(BlindSite):
         assert answer.status == 201, answer
         session = self.session()
         assert session.has_container
-        assert (session.matter.filename, session.matter.title) == ("", "")
+        assert (session.subject.filename, session.subject.title) == ("", "")
 
     async def test_a_certificate_that_nobody_takes_here_is_refused_with_why(self) -> None:
         good = self.carol.body(PDF, **signers())

@@ -91,7 +91,7 @@ class _BlindBrowser(BlindSite):
         assert told["outcomes"] == ["signed", "signed"]
         assert not told["isTold"]
         session = self.session()
-        assert (session.state, session.matter.kind) == (State.COMPLETED, MIME)
+        assert (session.state, session.subject.kind) == (State.COMPLETED, MIME)
         container = base64.b64decode(told["saved"])
         now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
         report = judge_file(container, self.trusted(now))

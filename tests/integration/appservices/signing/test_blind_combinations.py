@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from appservices.signing.evidence.core.checks import check_evidence, read_evidence
-from appservices.signing.private.service.blind import link_of
+from appservices.signing.private.service.sending import link_of
 from appservices.signing.sessions.core.session import State
 from tests.integration.appservices.signing.blind import CANARY, PDF, TITLE, BlindSite, signers
 from tests.integration.appservices.signing.chats import DAVE

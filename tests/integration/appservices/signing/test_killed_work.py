@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import pytest
 
-from appservices.signing.batches.service import ROW, SOW
+from appservices.signing.batches.service import ROW, SCHEDULE_ROWS
 from appservices.signing.cards.service.cards import OPEN_CHAT
 from appservices.signing.chats.service.delegation_talk import DELEGATE
 from appservices.signing.delivery.service import forgetting
@@ -216,10 +216,10 @@ class KilledWorkTests(KillingSite):
 
         async def sow() -> None:
             await order()
-            for one in self.due(SOW):
+            for one in self.due(SCHEDULE_ROWS):
                 await self.do(one)
 
-        for kind, prepare, steps in ((SOW, order, ("finish",)), (ROW, sow, WHOLE)):
+        for kind, prepare, steps in ((SCHEDULE_ROWS, order, ("finish",)), (ROW, sow, WHOLE)):
             found = await self.in_spite(kind, prepare, steps)
             assert (found["row", "made"], found["event", "row_made", ""]) == (2, 2)
             assert found["session", "open", "0", "true"] == 2

@@ -214,7 +214,7 @@ class OrganisationTests(SigningSite):
         before = laying.boxed
 
         def swapped(drawn: Any, *rest: Any) -> bytes:
-            cipher = encrypt(drawn.matter.key, page("900 EUR"), DOCUMENT)
+            cipher = encrypt(drawn.subject.key, page("900 EUR"), DOCUMENT)
             self.run_now(lambda txn: blobs.put(txn, session, "upload", cipher, 1))
             return before(drawn, *rest)
 

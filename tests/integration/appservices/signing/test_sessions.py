@@ -30,7 +30,7 @@ from appservices.signing.sessions.core.parties import PlanError, Role, Stage
 from appservices.signing.sessions.core.records import SessionEffect
 from appservices.signing.sessions.core.session import NotNowError, State
 from appservices.signing.sessions.service.clocks import DEADLINE, REMIND
-from appservices.signing.sessions.service.conversation import Parts, Scene
+from appservices.signing.sessions.service.conversation import Conversation, Parts
 from appservices.signing.sessions.service.ending import CLOSE, SEAL, retry_ms
 from appservices.signing.sessions.store.signatures import Signature
 from tests.integration.appservices.signing.site import SIGNING
@@ -83,11 +83,11 @@ class Desk:
     dsn: str
 
     @contextmanager
-    def scene(self, now_ms: int = NOW_MS) -> Iterator[Scene]:
+    def scene(self, now_ms: int = NOW_MS) -> Iterator[Conversation]:
         """A transaction, committed at the end."""
         with closing(connect(self.dsn)) as connection, connection.cursor() as txn:
             sender = Sender(txn, _NONE, _BOT, f"cause {next(_numbers)}", now_ms)
-            yield Scene(txn, sender, _PARTS)
+            yield Conversation(txn, sender, _PARTS)
             connection.commit()
 
     def sent(self, *invited: Invited, stages: list[Stage] | None = None, **more: Any) -> str:

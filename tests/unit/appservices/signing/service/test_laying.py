@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.authority.core.levels import Level
 from appservices.signing.drafting.service.laying import rules_of, seats_of
 from appservices.signing.sessions.core.parties import Party, Role, Stage
-from appservices.signing.sessions.core.records import Matter, Member, Session, SessionEffect
+from appservices.signing.sessions.core.records import Member, Session, SessionEffect, Subject
 from appservices.signing.sessions.core.session import State
 from tests.support.tables import each_row
 from veche.protocol.ids import Ulid
@@ -42,7 +42,7 @@ def session(
         may_delegate=False,
         stages=tuple(stages),
         members=members,
-        matter=Matter("Lease", "lease.pdf", "Alice Adams", bytes(32)),
+        subject=Subject("Lease", "lease.pdf", "Alice Adams", bytes(32)),
         deadline_at_ms=0,
         made_at_ms=0,
     )

@@ -67,7 +67,7 @@ def sent_doc(session: Session, localizer: Localizer) -> Doc:
 
 def how_doc(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
     """Where a party gets the key, and how they sign."""
-    name = session.matter.requester_name
+    name = session.subject.requester_name
     blocks: Doc = (
         Paragraph(
             localizer.text(
@@ -95,13 +95,13 @@ def result_lines(
             "What I kept of it is deleted, so the link of {name} opens nothing any more: ask"
             " somebody who took part for the file. I never had it, so I say nothing of what is in"
             " it. The report follows.",
-            name=session.matter.requester_name,
+            name=session.subject.requester_name,
         )
         return (Paragraph(gone),)
     words = localizer.text(
         "The file is on your page, where your browser decrypts it: open the link of {name} and save"
         " it. I never had it, so I say nothing of what is in it. The report follows.",
-        name=session.matter.requester_name,
+        name=session.subject.requester_name,
     )
     if until_ms is None:
         return (Paragraph(words),)
@@ -159,7 +159,7 @@ def renew_doc(session: Session, localizer: Localizer) -> Doc:
         "The time stamp of {title} proves less with the years. Open its page with the link of"
         " {name}, and your browser puts a new one on it; or run “veche renew” on your copy.",
         title=titled(session, localizer),
-        name=session.matter.requester_name,
+        name=session.subject.requester_name,
     )
     return (Paragraph(words),)
 

@@ -33,7 +33,7 @@ from appservices.signing.sessions.core.session import NotNowError, State
 from appservices.signing.sessions.service.naming import user_named
 from appservices.signing.sessions.service.tokens import SEED, token_of
 from appservices.signing.sessions.store import blobs, sessions
-from appservices.signing.sessions.texts.blind import sent_doc
+from appservices.signing.sessions.texts.private import sent_doc
 from veche.documents.asic.container import MIME
 from veche.protocol.errors import (
     ConflictError,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.private.api import BlindBody, BlindClause, BlindParty
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
 
 NO_SUCH: Final = "There is no such document here, or it is not yours to see"
 
@@ -68,7 +68,7 @@ class Asked:
     sha256: bytes
 
 
-def draft(scene: Scene, asked: Asked, body: BlindBody) -> Session:
+def draft(scene: Conversation, asked: Asked, body: BlindBody) -> Session:
     """A draft, still without the document's ciphertext; the same key again gives the same one.
 
     Raises:
@@ -86,7 +86,7 @@ def draft(scene: Scene, asked: Asked, body: BlindBody) -> Session:
     if before is not None:
         if before[1] != asked.sha256:
             raise ConflictError("This Idempotency-Key came before, with another content")
-        return owned(scene, asked.person, before[0])
+        return own_session(scene, asked.person, before[0])
     if sessions.drafts_of(scene.txn, asked.person) > draft_talk.DRAFTS_MAX:
         raise RefusedError(
             "You are preparing too many documents already: send or cancel one of them."
@@ -96,7 +96,7 @@ def draft(scene: Scene, asked: Asked, body: BlindBody) -> Session:
     return scene.save(session)
 
 
-def put(scene: Scene, session: Session, cipher: bytes) -> Session:
+def put(scene: Conversation, session: Session, cipher: bytes) -> Session:
     """Keep the ciphertext of a draft's document.
 
     Args:
@@ -119,7 +119,7 @@ def put(scene: Scene, session: Session, cipher: bytes) -> Session:
     return session
 
 
-def send(scene: Scene, session: Session) -> Session:
+def send(scene: Conversation, session: Session) -> Session:
     """Send a draft whose ciphertext is there; one that was sent stays as it is.
 
     Raises:
@@ -138,7 +138,9 @@ def send(scene: Scene, session: Session) -> Session:
     return session
 
 
-def owned(scene: Scene, person: UserId, session_id: str, *, is_locked: bool = False) -> Session:
+def own_session(
+    scene: Conversation, person: UserId, session_id: str, *, is_locked: bool = False
+) -> Session:
     """A document that somebody has signed by others without showing it to the service.
 
     Raises:
@@ -151,7 +153,7 @@ def owned(scene: Scene, person: UserId, session_id: str, *, is_locked: bool = Fa
     return session
 
 
-def state_view(scene: Scene, session: Session) -> BlindState:
+def state_view(scene: Conversation, session: Session) -> BlindState:
     """A document as its requester's page sees it."""
     return BlindState(
         **link_of(scene, session, UserId(session.requester)).model_dump(),
@@ -162,7 +164,7 @@ def state_view(scene: Scene, session: Session) -> BlindState:
     )
 
 
-def link_of(scene: Scene, session: Session, person: UserId) -> LinkView:
+def link_of(scene: Conversation, session: Session, person: UserId) -> LinkView:
     """What lets a person's page ask as a party of a document.
 
     Of somebody who takes part twice, which a delegate can, it is the place that is newest.
@@ -177,12 +179,12 @@ def link_of(scene: Scene, session: Session, person: UserId) -> LinkView:
     return LinkView(party=mine[-1].id, token=token)
 
 
-def has_document(scene: Scene, session: Session) -> bool:
+def has_document(scene: Conversation, session: Session) -> bool:
     """Whether the ciphertext of a document has come."""
     return blobs.digest_of(scene.txn, session.id, "document") is not None
 
 
-def _drafted(scene: Scene, person: UserId, body: BlindBody) -> Session:
+def _drafted(scene: Conversation, person: UserId, body: BlindBody) -> Session:
     level = Level(body.level)
     order = drafting.Order(
         requester=person,
@@ -211,16 +213,16 @@ def _drafted(scene: Scene, person: UserId, body: BlindBody) -> Session:
     return attrs.evolve(session, paper=paper, head_sha256=digest)
 
 
-def _in_container(scene: Scene, session: Session) -> Session:
+def _in_container(scene: Conversation, session: Session) -> Session:
     """A draft whose document is no PDF; what it is else, is not known."""
-    if session.matter.clauses:
+    if session.subject.clauses:
         raise MalformedError("clauses", "are on pages, and this file is no PDF: it has none")
-    session = attrs.evolve(session, matter=attrs.evolve(session.matter, kind=MIME))
+    session = attrs.evolve(session, subject=attrs.evolve(session.subject, kind=MIME))
     drafting.check_levels(scene, session)
     return session
 
 
-def _invited(scene: Scene, person: UserId, body: BlindBody) -> list[Invited]:
+def _invited(scene: Conversation, person: UserId, body: BlindBody) -> list[Invited]:
     """Who takes part; whoever asks always does, to have a page of it."""
     bot = scene.sender.bot.user_id
     for one in body.parties:

@@ -19,7 +19,7 @@ from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.service.happening import Happening
 
 REMINDED: Final = "reminded"
@@ -30,7 +30,7 @@ def requester_of(session: Session) -> UserId | None:
     return UserId(session.requester) if session.requester.startswith("@") else None
 
 
-def tell_signature(scene: Scene, session: Session, happening: Happening) -> None:
+def tell_signature(scene: Conversation, session: Session, happening: Happening) -> None:
     """Tell the requester who has signed, and the signer that it counts."""
     member, signature = happening.member, happening.signature
     assert member is not None, "somebody has signed"  # noqa: S101 -- our bug
@@ -55,7 +55,7 @@ def tell_signature(scene: Scene, session: Session, happening: Happening) -> None
         scene.tell(room_id, requester, doc)
 
 
-def tell_everyone(scene: Scene, session: Session, happening: Happening) -> None:
+def tell_everyone(scene: Conversation, session: Session, happening: Happening) -> None:
     """Tell the requester and whoever was asked what has happened, each once."""
     told = {one.user_id: one for one in session.members if _hears(one)}
     requester = requester_of(session)
@@ -70,7 +70,7 @@ def tell_everyone(scene: Scene, session: Session, happening: Happening) -> None:
             cards.open_chat(scene, session, told[person], person)
 
 
-def remind(scene: Scene, session: Session, member: Member) -> bool:
+def remind(scene: Conversation, session: Session, member: Member) -> bool:
     """Remind a party, unless they were often enough; whether they are."""
     count = events.count(scene.txn, session.id, REMINDED, member.id)
     room_id = scene.chat_of(member.user_id)

@@ -13,7 +13,7 @@ from appservices.signing.keys.document_cipher import OVERHEAD_BYTES
 from appservices.signing.pages.routes.api import API, Signing
 from appservices.signing.parties.service import acting
 from appservices.signing.private.api import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
-from appservices.signing.private.service import blind
+from appservices.signing.private.service import sending
 from appservices.signing.requests.api.deletion import DeletionView
 from appservices.signing.sessions.store import sessions
 from veche.access.sessions import Level
@@ -24,7 +24,7 @@ from veche.runtime.web.limits import Buckets, Limit
 
 if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.api import Call
     from veche.runtime.database import Cursor
 
@@ -65,9 +65,9 @@ class BlindRoutes:
         """Nobody is asked before it is sent."""
         person = call.signed_in.person
         body = canonical(call.body.model_dump(mode="json"), where="body")
-        asked = blind.Asked(person, call.key, hashlib.sha256(body).digest())
-        scene = self._scene(txn, call, f"draft {person} {call.key}")
-        return blind.state_view(scene, blind.draft(scene, asked, call.body))
+        asked = sending.Asked(person, call.key, hashlib.sha256(body).digest())
+        scene = self._conversation(txn, call, f"draft {person} {call.key}")
+        return sending.state_view(scene, sending.draft(scene, asked, call.body))
 
     @API.transaction(
         "signing.blind_put",
@@ -86,9 +86,9 @@ class BlindRoutes:
         wait_ms = self._bytes.spend(call.address, seconds, len(call.body))
         if wait_ms:
             raise LimitError("That is much at once. Please wait.", retry_after_ms=wait_ms)
-        scene = self._scene(txn, call, "put")
-        session = self._owned(scene, call)
-        return blind.state_view(scene, blind.put(scene, session, call.body))
+        scene = self._conversation(txn, call, "put")
+        session = self._own_session(scene, call)
+        return sending.state_view(scene, sending.put(scene, session, call.body))
 
     @API.transaction(
         "signing.blind_send",
@@ -102,9 +102,9 @@ class BlindRoutes:
     )
     def send_blind(self, txn: Cursor, call: Call) -> BlindState:
         """From now on the document, its parties and its rules do not change."""
-        scene = self._scene(txn, call, f"send {call.path_args['session']}")
-        session = self._owned(scene, call)
-        return blind.state_view(scene, blind.send(scene, session))
+        scene = self._conversation(txn, call, f"send {call.path_args['session']}")
+        session = self._own_session(scene, call)
+        return sending.state_view(scene, sending.send(scene, session))
 
     @API.transaction(
         "signing.blind_cancel",
@@ -118,9 +118,9 @@ class BlindRoutes:
     )
     def cancel_blind(self, txn: Cursor, call: Call) -> BlindState:
         """Everyone who was asked is told."""
-        scene = self._scene(txn, call, f"cancel {call.path_args['session']}")
-        session = self._owned(scene, call)
-        return blind.state_view(scene, acting.cancelled(scene, session))
+        scene = self._conversation(txn, call, f"cancel {call.path_args['session']}")
+        session = self._own_session(scene, call)
+        return sending.state_view(scene, acting.cancelled(scene, session))
 
     @API.transaction(
         "signing.link",
@@ -134,11 +134,11 @@ class BlindRoutes:
     )
     def link(self, txn: Cursor, call: Call) -> LinkView:
         """What their page goes on with, as with a link of the bot."""
-        scene = self._scene(txn, call, "link")
+        scene = self._conversation(txn, call, "link")
         session = sessions.read(txn, scene.vault, call.path_args["session"])
         if session is None or session.sent_at_ms is None:
-            raise NotFoundError(blind.NO_SUCH)
-        return blind.link_of(scene, session, call.signed_in.person)
+            raise NotFoundError(sending.NO_SUCH)
+        return sending.link_of(scene, session, call.signed_in.person)
 
     @API.transaction(
         "signing.delete",
@@ -152,18 +152,18 @@ class BlindRoutes:
     )
     def delete(self, txn: Cursor, call: Call) -> DeletionView:
         """Only whoever asked for the signatures; digests, who signed when, and the report stay."""
-        scene = self._scene(txn, call, f"delete {call.path_args['session']}")
+        scene = self._conversation(txn, call, f"delete {call.path_args['session']}")
         session = sessions.lock(txn, scene.vault, call.path_args["session"])
         if session is None or session.requester != call.signed_in.person:
-            raise NotFoundError(blind.NO_SUCH)
+            raise NotFoundError(sending.NO_SUCH)
         return DeletionView(deletes_at_ms=forgetting.ask(scene, session))
 
-    def _owned(self, scene: Scene, call: Call) -> Session:
+    def _own_session(self, scene: Conversation, call: Call) -> Session:
         person = call.signed_in.person
-        return blind.owned(scene, person, call.path_args["session"], is_locked=True)
+        return sending.own_session(scene, person, call.path_args["session"], is_locked=True)
 
-    def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
+    def _conversation(self, txn: Cursor, call: Call, cause: str) -> Conversation:
         parts = self._signing.parts
         if parts is None:
-            raise NotFoundError(blind.NO_SUCH)
+            raise NotFoundError(sending.NO_SUCH)
         return parts.conversation(txn, f"blind {cause}", call.now_ms)

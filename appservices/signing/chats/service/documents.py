@@ -21,16 +21,16 @@ from appservices.signing.drafting.core.until import read_until
 from appservices.signing.drafting.service import draft_talk
 from appservices.signing.drafting.texts import bad_until_doc, own_page_doc
 from appservices.signing.parties.service import acting, waiting
-from appservices.signing.requests import service as owned
+from appservices.signing.requests import service as requests
 from appservices.signing.sessions.core.commands import ALL_WORDS
 from appservices.signing.sessions.core.parties import PartyState
 from appservices.signing.sessions.core.session import State
 from appservices.signing.sessions.service import keeping
 from appservices.signing.sessions.service.conversation import Parts
-from appservices.signing.sessions.service.told import told_digest
+from appservices.signing.sessions.service.views import digest_view
 from appservices.signing.sessions.store import listed, sessions, signatures
-from appservices.signing.sessions.texts.blind import new_doc
 from appservices.signing.sessions.texts.keeping import asked_doc
+from appservices.signing.sessions.texts.private import new_doc
 from appservices.signing.sessions.texts.words import NUMBER_CHARACTERS
 from veche.bots import ChatJob
 from veche.messaging import jobs
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from appservices.signing.sessions.store.signatures import Signature
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
@@ -66,7 +66,7 @@ WAITING_MAX: Final = 5
 JSON: Final = "application/json"
 
 
-def show_waiting(scene: Scene, inbound: Inbound, argument: str) -> None:
+def show_waiting(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to sign: what waits for them; or else, how others are asked."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -84,14 +84,14 @@ def show_waiting(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(room_id, person, how_doc(localizer))
 
 
-def show_private(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+def show_private(scene: Conversation, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """A person wants to have a document signed that the bot never sees."""
     person = inbound.sender
     page = None if scene.links is None else scene.links.page("sign", "new")
     scene.tell(inbound.room_id, person, new_doc(page, scene.localizer(person)))
 
 
-def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
+def show_sessions(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to see their documents, or one of them."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -111,7 +111,7 @@ def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
     scene.tell(room_id, person, sessions_doc(person, found, localizer))
 
 
-def delete(scene: Scene, inbound: Inbound, argument: str) -> None:
+def delete(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A requester wants what is kept of a document that is over deleted."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -127,7 +127,7 @@ def delete(scene: Scene, inbound: Inbound, argument: str) -> None:
     scene.tell(room_id, person, asked_doc(session, at_ms, localizer))
 
 
-def extend(scene: Scene, inbound: Inbound, argument: str) -> None:
+def extend(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A requester gives signers more time."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -153,7 +153,7 @@ def extend(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(room_id, person, (Paragraph(words),))
 
 
-def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
+def remind(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A requester has whoever has not signed reminded."""
     person, room_id = inbound.sender, inbound.room_id
     localizer = scene.localizer(person)
@@ -161,7 +161,7 @@ def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
     if session is None or session.state is not State.OPEN:
         scene.tell(room_id, person, no_session_doc(localizer))
         return
-    done = owned.remind(scene, session)
+    done = requests.remind(scene, session)
     if done.count:
         words = localizer.plural(
             "One person is reminded.", "{count} persons are reminded.", done.count
@@ -177,7 +177,7 @@ def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
     scene.tell(room_id, person, (Paragraph(words),))
 
 
-def show_signatures(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+def show_signatures(scene: Conversation, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """A person wants to see all that was done in their name."""
     person = inbound.sender
     signed = []
@@ -190,7 +190,7 @@ def show_signatures(scene: Scene, inbound: Inbound, argument: str) -> None:  # n
     scene.tell(inbound.room_id, person, doc)
 
 
-def order_export(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
+def order_export(scene: Conversation, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """A person wants all of it as a file."""
     payload = {"person": inbound.sender, "room": inbound.room_id}
     id_ = effect_id(EXPORT, inbound.event_id)
@@ -228,7 +228,7 @@ class Export(ChatJob[Parts]):
         scene.sender.say(room_id, content, scene.ground(person))
 
 
-def exported(scene: Scene, person: UserId) -> dict[str, Any]:
+def exported(scene: Conversation, person: UserId) -> dict[str, Any]:
     """All that was done in a person's name, with recipient and reason, without documents."""
     txn, vault = scene.txn, scene.vault
     signed = signatures.of_person(txn, vault, person, LOOKED_AT_MAX)
@@ -264,10 +264,10 @@ def _about(session: Session) -> dict[str, Any]:
     return {
         "session": session.id,
         "mode": session.mode.value,
-        "title": session.matter.title or None,
-        "title_sha256": told_digest(session.title_sha256),
+        "title": session.subject.title or None,
+        "title_sha256": digest_view(session.title_sha256),
         "requester": session.requester,
-        "requester_name": session.matter.requester_name,
+        "requester_name": session.subject.requester_name,
         "state": session.state.value,
         "document_sha256": None if session.paper is None else encode_base64(session.paper.sha256),
     }
@@ -284,7 +284,7 @@ def _signature(one: Signature) -> dict[str, Any]:
     }
 
 
-def _declined(scene: Scene, person: UserId) -> list[tuple[Session, Member]]:
+def _declined(scene: Conversation, person: UserId) -> list[tuple[Session, Member]]:
     held = _read(scene, sessions.of_person(scene.txn, person, LOOKED_AT_MAX))
     return [
         (session, member)
@@ -294,12 +294,14 @@ def _declined(scene: Scene, person: UserId) -> list[tuple[Session, Member]]:
     ]
 
 
-def _read(scene: Scene, ids: list[Any]) -> list[Session]:
+def _read(scene: Conversation, ids: list[Any]) -> list[Session]:
     found = (sessions.read(scene.txn, scene.vault, one) for one in ids)
     return [one for one in found if one is not None]
 
 
-def _stands(scene: Scene, session: Session | None, person: UserId, localizer: Localizer) -> Doc:
+def _stands(
+    scene: Conversation, session: Session | None, person: UserId, localizer: Localizer
+) -> Doc:
     """How a document stands."""
     if session is None:
         return no_session_doc(localizer)
@@ -307,11 +309,11 @@ def _stands(scene: Scene, session: Session | None, person: UserId, localizer: Lo
     until_ms = keeping.forgotten_at_ms(scene, session)
     doc = session_doc(session, localizer, until_ms, is_deleted=is_deleted)
     is_theirs = session.requester == person and session.sent_at_ms is not None
-    page = owned.page_of(scene, session) if is_theirs and not is_deleted else None
+    page = requests.page_of(scene, session) if is_theirs and not is_deleted else None
     return (*doc, *own_page_doc(page, localizer))
 
 
-def own_session(scene: Scene, person: UserId, number: str) -> Session | None:
+def own_session(scene: Conversation, person: UserId, number: str) -> Session | None:
     """A document that somebody has sent, locked; without a number, their newest draft."""
     if number.strip():
         found = _named(scene, person, number)
@@ -325,7 +327,7 @@ def own_session(scene: Scene, person: UserId, number: str) -> Session | None:
     return None
 
 
-def _named(scene: Scene, person: UserId, number: str) -> Session | None:
+def _named(scene: Conversation, person: UserId, number: str) -> Session | None:
     """A document in which somebody has a part, by its number."""
     wanted = number.strip().upper()
     own = sessions.of_requester(scene.txn, person, LOOKED_AT_MAX)

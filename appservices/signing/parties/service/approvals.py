@@ -21,7 +21,7 @@ from appservices.signing.sessions.core.records import (
     clauses_of,
     parties_sha256,
 )
-from appservices.signing.sessions.service.told import told_digest
+from appservices.signing.sessions.service.views import digest_view
 from veche.access.approvals import SIGNATURE_ASKED_MS, by_page
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
 from veche.protocol.unpadded_base64 import encode_base64
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from appservices.signing.parties.api.parties import AskBody, ClauseAnswer
     from appservices.signing.sessions.core.errors import GuardiansError
     from appservices.signing.sessions.core.records import Clause, Member, Session
-    from appservices.signing.sessions.service.conversation import Scene
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.protocol.approval import ShownHand
 
 _WITH_FIELD: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS})
 
 
 def ask(
-    scene: Scene, session: Session, member: Member, body: AskBody
+    scene: Conversation, session: Session, member: Member, body: AskBody
 ) -> AskedView | GuardiansError:
     """Ask for the approval of a signature, in place of an earlier question.
 
@@ -91,15 +91,15 @@ def shown_of(session: Session, member: Member, body: AskBody) -> SignatureShown:
 
 def facts_of(session: Session, member: Member) -> ShownDocument:
     """What is shown of a document, whatever else is signed with it."""
-    paper, matter = session.paper, session.matter
+    paper, subject = session.paper, session.subject
     assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     return ShownDocument(
-        title=None if session.is_blind else matter.title,
-        title_sha256=told_digest(session.title_sha256),
+        title=None if session.is_blind else subject.title,
+        title_sha256=digest_view(session.title_sha256),
         sha256=encode_base64(paper.sha256),
         size=paper.size,
         pages=paper.pages,
-        requester=matter.requester_name,
+        requester=subject.requester_name,
         session=session.id,
         party=member.id,
         role=member.party.role.value,  # type: ignore[arg-type]  # seals and viewers never ask
@@ -188,6 +188,6 @@ def _shown(clause: Clause, *, is_accepted: bool) -> ShownClause:
     return ShownClause(
         id=clause.id,
         title=clause.title or None,
-        title_sha256=told_digest(clause.title_sha256),
+        title_sha256=digest_view(clause.title_sha256),
         accepted=is_accepted,
     )

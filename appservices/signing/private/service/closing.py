@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.signing.cards.service import telling
+from appservices.signing.cards.service import news
 from appservices.signing.keys.document_cipher import OVERHEAD_BYTES
 from appservices.signing.papers.core.addition import check_claimed_stamp
 from appservices.signing.sessions.core.errors import StaleRevisionError
@@ -22,7 +22,7 @@ from appservices.signing.sessions.core.session import BROKEN_OFF, State
 from appservices.signing.sessions.service import ending
 from appservices.signing.sessions.store import events, renewals, revisions
 from appservices.signing.sessions.store.revisions import Revision
-from appservices.signing.sessions.texts.blind import doubt_doc
+from appservices.signing.sessions.texts.private import doubt_doc
 from veche.protocol.errors import BadSignatureError, MalformedError, RefusedError
 from veche.protocol.unpadded_base64 import decode_base64
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from appservices.signing.parties.api.parties import RevisionView
     from appservices.signing.private.api import DoubtBody
     from appservices.signing.sessions.core.records import Member, Session
-    from appservices.signing.sessions.service.conversation import Parts, Scene
+    from appservices.signing.sessions.service.conversation import Conversation, Parts
 
 DOUBTED: Final = "doubted"
 DOUBTS_MAX: Final = 10
@@ -48,7 +48,7 @@ def is_to_close(session: Session, member: Member) -> bool:
     return is_signed and is_open and _may_close(session, member)
 
 
-def is_to_renew(scene: Scene, session: Session, member: Member) -> bool:
+def is_to_renew(scene: Conversation, session: Session, member: Member) -> bool:
     """Whether a party's page has to put another time stamp on the closed file of a session."""
     is_closed = session.is_blind and session.closed_at_ms is not None and session.revision > 0
     if not is_closed or not _may_close(session, member):
@@ -95,7 +95,7 @@ def _may_close(session: Session, member: Member) -> bool:
 
 
 def keep(
-    scene: Scene, session: Session, member: Member, body: RevisionView, until_ms: int
+    scene: Conversation, session: Session, member: Member, body: RevisionView, until_ms: int
 ) -> Session:
     """Keep what closes the file, or renews it; all that follows is ordered.
 
@@ -140,7 +140,7 @@ def keep(
     return scene.save(session)
 
 
-def doubted(scene: Scene, session: Session, member: Member, body: DoubtBody) -> None:
+def doubted(scene: Conversation, session: Session, member: Member, body: DoubtBody) -> None:
     """A party's page has refused what it got: the record has it, and whoever asks is told once.
 
     Raises:
@@ -156,13 +156,13 @@ def doubted(scene: Scene, session: Session, member: Member, body: DoubtBody) -> 
     if details in before or len(before) >= DOUBTS_MAX:
         return
     scene.record(session, DOUBTED, member.id, details)
-    requester = telling.requester_of(session)
+    requester = news.requester_of(session)
     room_id = None if requester is None else scene.chat_of(requester)
     if requester is not None and room_id is not None:
         doc = doubt_doc(session, member, body.fault, scene.localizer(requester))
         scene.tell(room_id, requester, doc)
 
 
-def _doubts(scene: Scene, session: Session, member: Member) -> list[Mapping[str, Any]]:
+def _doubts(scene: Conversation, session: Session, member: Member) -> list[Mapping[str, Any]]:
     found = events.of_session(scene.txn, scene.vault, session.id)
     return [one.details for one in found if (one.what, one.party) == (DOUBTED, member.id)]

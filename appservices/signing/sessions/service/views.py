@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from appservices.signing.sessions.core.records import Clause
 
 
-def told_digest(sha256: bytes | None) -> str | None:
+def digest_view(sha256: bytes | None) -> str | None:
     """A digest as it is told; None: there is none."""
     return None if sha256 is None else encode_base64(sha256)
 
@@ -26,7 +26,7 @@ def clause_view(clause: Clause, field: str | None = None) -> ClauseView:
     return ClauseView(
         id=clause.id,
         title=clause.title or None,
-        title_sha256=told_digest(clause.title_sha256),
+        title_sha256=digest_view(clause.title_sha256),
         kind=clause.kind.value,
         page=clause.page,
         field=field,
