@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
+from appservices.signing.authority.service.authorities import read_authorities
+from appservices.signing.authority.service.upkeep import look
+from appservices.signing.chats.service.chats import ANSWERS, hear, hear_page
 from appservices.signing.config import BOT_LOCALPART
+from appservices.signing.delivery.service import forgetting
+from appservices.signing.events.service import SigningFeed, rules_of
+from appservices.signing.jobs import handlers
 from appservices.signing.keys import THREADS, SigningPool
 from appservices.signing.keys.stampers import RemoteStamper
-from appservices.signing.service import forgetting, renewals
-from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.chats import ANSWERS, hear, hear_page
-from appservices.signing.service.feed import SigningFeed, rules_of
-from appservices.signing.service.jobs import handlers
-from appservices.signing.service.scene import Parts
-from appservices.signing.service.sealing import Seals, organisation_keys
-from appservices.signing.service.stamping import OtherStamps
-from appservices.signing.service.upkeep import look
+from appservices.signing.renewal import service as renewals
+from appservices.signing.sessions.service.conversation import Parts
+from appservices.signing.stamps.service.sealing import Seals, organisation_keys
+from appservices.signing.stamps.service.stamping import OtherStamps
 from veche.bots import check_topics, log_undelivered, receive
 from veche.documents.pki.digests import SHA256
 from veche.messaging.service import BotAccount
@@ -35,8 +36,8 @@ from veche.transparency.notes import NoteSigner
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.signing.authority.service.authorities import Authorities
     from appservices.signing.config import SigningSection, StampsSection
-    from appservices.signing.service.authorities import Authorities
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound, PageAct

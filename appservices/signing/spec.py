@@ -7,7 +7,7 @@ from typing import Final
 from appservices.signing.bot import Signing
 from appservices.signing.config import SigningSection
 from appservices.signing.routes import routes
-from appservices.signing.service.probing import examine, setting_faults
+from appservices.signing.stamps.service.probing import examine, setting_faults
 from veche.runtime.database.migrate import MigrationSet
 from veche.server.spec import ServiceSpec
 

@@ -40,8 +40,8 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from appservices.signing.core.papers.uploads import Upload
-from appservices.signing.service.uploads import normalised
+from appservices.signing.papers.core.uploads import Upload
+from appservices.signing.papers.service.uploads import normalised
 from tests.benchmarks import browser_signing, stamping
 from tests.support.signing import NOW, Office, with_boxes
 from tests.support.uploads import changed, large_picture, nothing, plain, text_field

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from appservices.signing.cli import make_authority
+from appservices.signing.commands.ca import make_authority
 from appservices.signing.spec import SERVICE as SIGNING
 from appservices.widgets.spec import SERVICE as WIDGETS
 from tests.benchmarks.light_client import LightClient

@@ -100,6 +100,30 @@ FORBIDDEN = [
         "agency-roles",
     ),
     ("appservices/agency/desk/texts.py", "appservices.agency.desk.service", "agency-roles"),
+    ("appservices/signing/sessions/texts/words.py", "time", "pure"),
+    (
+        "appservices/signing/authority/core/levels.py",
+        "appservices.signing.sessions.core",
+        "signing",
+    ),
+    ("appservices/signing/keys/core/csc.py", "appservices.signing.authority.core", "signing"),
+    ("appservices/signing/stamps/store.py", "appservices.signing.certificates.store", "signing"),
+    ("appservices/signing/cards/service/cards.py", "appservices.signing.meetings.core", "signing"),
+    ("appservices/signing/drafting/texts.py", "appservices.signing.chats.texts", "signing"),
+    ("appservices/signing/jobs.py", "appservices.signing.bot", "signing"),
+    ("appservices/signing/meetings/core.py", "appservices.signing.meetings.store", "signing-roles"),
+    (
+        "appservices/signing/batches/store.py",
+        "appservices.signing.batches.service",
+        "signing-roles",
+    ),
+    ("appservices/signing/batches/service.py", "appservices.signing.batches.jobs", "signing-roles"),
+    ("appservices/signing/templates/core.py", "appservices.signing.templates.api", "signing-roles"),
+    (
+        "appservices/signing/guardians/core.py",
+        "appservices.signing.guardians.texts",
+        "signing-roles",
+    ),
     ("homeserver_modules/event_guard/core.py", "asyncio", "pure"),
     ("veche/runtime/web/server.py", "synapse.types", "synapse"),
     ("appservices/planted/bot.py", "synapse.module_api", "synapse"),
@@ -113,8 +137,9 @@ FORBIDDEN = [
 ]
 
 
+PACKAGED: Final = ("agency", "signing")
 NEWCOMER: Final = "newcomer"
-"""A package of the kernel, and one of the agency, that no layer names."""
+"""A package of the kernel, and one of each feature in capabilities, that no layer names."""
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +151,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (copy / feature).mkdir()
         for name in ("__init__", *ROLES):
             (copy / feature / f"{name}.py").touch()
-    for parent in ("veche", "appservices/agency"):
+    for parent in ("veche", *(f"appservices/{one}" for one in PACKAGED)):
         (copy / parent / NEWCOMER).mkdir()
         (copy / parent / NEWCOMER / "__init__.py").touch()
     for importer, imported, _ in FORBIDDEN:
@@ -160,8 +185,9 @@ def test_a_new_package_of_the_kernel_has_to_name_its_layer(broken: dict[str, str
     assert f"veche.{NEWCOMER}" in broken[contract_names()["kernel-layers"]]
 
 
-def test_a_new_capability_of_the_agency_has_to_name_its_layer(broken: dict[str, str]) -> None:
-    assert f"appservices.agency.{NEWCOMER}" in broken[contract_names()["agency"]]
+@pytest.mark.parametrize("feature", PACKAGED)
+def test_a_new_capability_has_to_name_its_layer(broken: dict[str, str], feature: str) -> None:
+    assert f"appservices.{feature}.{NEWCOMER}" in broken[contract_names()[feature]]
 
 
 def contract_names() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from cryptography import x509
 
-from appservices.signing.core.texts.words import NUMBER_CHARACTERS
+from appservices.signing.sessions.texts.words import NUMBER_CHARACTERS
 from tests.stories.office import Desk, Room, case_number
 from tests.stories.signing import Signatory, Town, in_town
 from tests.support.blind_page import BlindPage, Requester

@@ -20,7 +20,7 @@ import attrs
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from appservices.signing.api.blind import veiled
+from appservices.signing.private.api import veiled
 from tests.support.calls import Answer, request
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import API, FreshKey, SignPage

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from appservices.signing.keys.core.issuing import Authority
+    from appservices.signing.authority.core.issuing import Authority
     from tests.support.signing import Office, Person
     from veche.documents.pdf.signing import Proofs
 

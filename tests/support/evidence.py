@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from appservices.signing.core.evidence.record import Evidence
+from appservices.signing.evidence.core.record import Evidence
 from tests.support.signing import NOW, Office, ms, new_key
 from veche.documents.pdf.appearance import Look
 from veche.documents.pki.cms import der_of

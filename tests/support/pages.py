@@ -46,7 +46,7 @@ _SIGNING: Final = """# HTTP: signing
 Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and answers:
 `GET /_veche/signing/v1/openapi.json`. Step by step:
 [have documents signed by a program](../guides/organisations/have-documents-signed.md). In code:
-`appservices/signing/routes`.
+`appservices/signing/pages/routes`, and `routes` of other capabilities.
 
 - **Who**: *organisation*: `Authorization: Bearer KEY`, a key of `signing.seals`. *party*:
   `Veche-Party: PARTY TOKEN`, both of the link in the party's chat; it shows and downloads, and to
@@ -74,6 +74,7 @@ Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and an
 """
 _WHO: Final = {
     "OrganisationRoutes": "organisation",
+    "EventRoutes": "organisation",
     "TemplateRoutes": "organisation",
     "WebhookRoutes": "organisation",
     "SealRoutes": "organisation",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from appservices.signing.keys.core.issuing import Authority
+    from appservices.signing.authority.core.issuing import Authority
     from veche.documents.pki.digests import Hash
 
     Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

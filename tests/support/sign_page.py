@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from appservices.signing.core.growing import begun, grown
+from appservices.signing.papers.core.growing import begun, grown
 from tests.support.calls import Answer, request
 from tests.support.keys import approval_of, canonical_json, decline_of, unpadded_base64
 from veche.documents.asic.container import DataFile, is_container, prepare

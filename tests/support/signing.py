@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from appservices.signing.keys.core import issuing
-from appservices.signing.keys.core.issuing import Authority, Fresh, Holder
-from appservices.signing.keys.core.stamp_authority import StampAuthority
+from appservices.signing.authority.core import issuing
+from appservices.signing.authority.core.issuing import Authority, Fresh, Holder
+from appservices.signing.stamps.core import StampAuthority
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import Box, Proofs, lay_boxes, prepare_closing, prepare_signature
 from veche.documents.pki.certificates import Level

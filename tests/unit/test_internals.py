@@ -16,7 +16,7 @@ import veche.protocol
 import veche.runtime
 from appservices.agency.cases.service.conversation import CATALOGUE as AGENCY
 from appservices.payments.service.conversation import CATALOGUE as PAYMENTS
-from appservices.signing.service.scene import CATALOGUE as SIGNING
+from appservices.signing.sessions.service.conversation import CATALOGUE as SIGNING
 from tests.support.processes import ROOT
 from tests.support.tables import each_row
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue

@@ -24,8 +24,19 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
-from appservices.signing.api.declining import DeclineBody
-from appservices.signing.api.parties import (
+from appservices.signing.authority.core import issuing
+from appservices.signing.authority.core.issuing import STAMP_POLICY, Fresh, Holder
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.keys.core.document_code import code_of
+from appservices.signing.keys.document_cipher import (
+    DOCUMENT,
+    decrypt,
+    encrypt,
+    fresh_key,
+    increment_of,
+)
+from appservices.signing.parties.api.declining import DeclineBody
+from appservices.signing.parties.api.parties import (
     AskBody,
     AskedView,
     CertificateBody,
@@ -38,26 +49,16 @@ from appservices.signing.api.parties import (
     StageView,
     YouView,
 )
-from appservices.signing.api.waiting import (
+from appservices.signing.parties.api.waiting import (
     AskedListView,
     AskListBody,
     PrivateParty,
     WaitingList,
     WaitingParty,
 )
-from appservices.signing.core.parties import Party, PartyState, Role, Stage
-from appservices.signing.core.records import Level, Member, parties_sha256
-from appservices.signing.keys.core import issuing
-from appservices.signing.keys.core.document_code import code_of
-from appservices.signing.keys.core.issuing import STAMP_POLICY, Fresh, Holder
-from appservices.signing.keys.core.stamp_authority import StampAuthority
-from appservices.signing.keys.document_cipher import (
-    DOCUMENT,
-    decrypt,
-    encrypt,
-    fresh_key,
-    increment_of,
-)
+from appservices.signing.sessions.core.parties import Party, PartyState, Role, Stage
+from appservices.signing.sessions.core.records import Member, parties_sha256
+from appservices.signing.stamps.core import StampAuthority
 from tests.support import uploads
 from tests.support.containers import LEASE, odt
 from tests.support.signing import Office, with_boxes

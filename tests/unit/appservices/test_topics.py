@@ -10,8 +10,8 @@ from appservices.payments import bot as payments
 from appservices.payments.service import chats as payment_chats
 from appservices.payments.service.conversation import Parts as PaymentParts
 from appservices.signing import bot as signing
-from appservices.signing.service import chats as signing_chats
-from appservices.signing.service.scene import Parts as SigningParts
+from appservices.signing.chats.service import chats as signing_chats
+from appservices.signing.sessions.service.conversation import Parts as SigningParts
 from veche.bots import check_topics
 
 if TYPE_CHECKING:

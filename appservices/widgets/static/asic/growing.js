@@ -1,5 +1,5 @@
 /**
- * A container that grows in the hands of many, as `appservices.signing.core.growing` makes it: one
+ * A container that grows in the hands of many, as `appservices.signing.papers.core.growing` makes it: one
  * file,
  * and what each signature has added; what closes it and renews it. Pure.
  *

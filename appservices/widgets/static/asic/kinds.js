@@ -1,6 +1,6 @@
 /**
  * Under which name, and as what, any file is in its container: as
- * `appservices.signing.core.papers.any_files` has it. Whoever signs it looks at it with a program of
+ * `appservices.signing.papers.core.any_files` has it. Whoever signs it looks at it with a program of
  * their own, so neither may mislead. Pure.
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes

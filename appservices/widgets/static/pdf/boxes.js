@@ -1,7 +1,7 @@
 /**
  * Where signers sign, in the browser of who asks: on a page of its own at the end, which is the
  * rule, or in a corner of a page that is there, or in any area of it. Areas are on the page as it is
- * shown, and become the same boxes as in `appservices.signing.core.places`. Pure.
+ * shown, and become the same boxes as in `appservices.signing.places.core.places`. Pure.
  *
  * @typedef {import("./document.js").PdfDocument} PdfDocument
  * @typedef {import("./signing.js").Box} Box

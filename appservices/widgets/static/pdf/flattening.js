@@ -1,6 +1,6 @@
 /**
  * Forms and comments become content of their pages, and what can act, switch or lead elsewhere is
- * left out, as `appservices.signing.service.uploads` does it.
+ * left out, as `appservices.signing.papers.service.uploads` does it.
  *
  * @typedef {import("@cantoo/pdf-lib").PDFObject} PdfObject
  * @typedef {import("@cantoo/pdf-lib").PDFDict} Dict

@@ -1,6 +1,6 @@
 /**
  * An upload is brought into the sealed profile in the browser of who asks for signatures, as
- * `appservices.signing.service.uploads` does it where the service may read: what all readers show
+ * `appservices.signing.papers.service.uploads` does it where the service may read: what all readers show
  * alike. A file that is in the profile already stays as it is but for 32 bytes of chance, without
  * which who knows its digest could guess what it says.
  *

@@ -1,5 +1,5 @@
 /**
- * How documents and increments are encrypted, as `appservices.signing.core.cipher` does: 12 bytes of
+ * How documents and increments are encrypted, as `appservices.signing.keys.document_cipher` does: 12 bytes of
  * chance, the ciphertext, the tag; what it is for is authenticated. Pure.
  *
  * @typedef {Uint8Array<ArrayBuffer>} Bytes

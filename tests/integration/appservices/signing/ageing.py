@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from appservices.signing.cli import open_authority
-from appservices.signing.keys.core.issuing import Holder, stamps_certificate
-from appservices.signing.service.authorities import STAMPS, read_authorities
-from appservices.signing.service.sealing import Seals
+from appservices.signing.authority.core.issuing import Holder, stamps_certificate
+from appservices.signing.authority.service.authorities import STAMPS, read_authorities
+from appservices.signing.commands.ca import open_authority
+from appservices.signing.stamps.service.sealing import Seals
 from tests.support.signing import YEAR
 
 if TYPE_CHECKING:
-    from appservices.signing.service.scene import Parts
+    from appservices.signing.sessions.service.conversation import Parts
     from tests.integration.appservices.signing.site import SigningSite
 
 

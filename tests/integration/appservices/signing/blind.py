@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.signing.core.judged import judged
+from appservices.signing.papers.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.support.blind_page import BlindPage, Requester

@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 import attrs
 
-from appservices.signing.core.texts.words import NUMBER_CHARACTERS
-from appservices.signing.service.chats import hear, hear_page
-from appservices.signing.service.jobs import handlers
-from appservices.signing.store import chats, sessions
+from appservices.signing.chats.service.chats import hear, hear_page
+from appservices.signing.jobs import handlers
+from appservices.signing.sessions.store import chats, sessions
+from appservices.signing.sessions.texts.words import NUMBER_CHARACTERS
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite
 from tests.support.keys import approval_of
 from tests.support.page_rows import read_page_answers
@@ -30,8 +30,8 @@ from veche.runtime.matrix.store import expect_member
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-    from appservices.signing.core.records import Session
-    from appservices.signing.service.scene import Parts
+    from appservices.signing.sessions.core.records import Session
+    from appservices.signing.sessions.service.conversation import Parts
     from tests.support.keys import BrowserKey
     from veche.protocol.inbound import PromptAnswer
     from veche.runtime.database import Cursor

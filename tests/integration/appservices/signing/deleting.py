@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from appservices.signing.service import forgetting
+from appservices.signing.delivery.service import forgetting
 from tests.integration.appservices.signing.chats import ChatSite
 from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 import pytest
 
-from appservices.signing.service import acting
+from appservices.signing.parties.service import acting
 from tests.integration.appservices.signing.chats import BOT
 from tests.integration.appservices.signing.killed import HearingSite, KeptMedia
 from tests.integration.veche.rig import event, hidden, is_ours, until

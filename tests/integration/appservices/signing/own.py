@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
 
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.commands.sign import command
+from appservices.signing.commands.sign import session as sign_session
 from appservices.signing.config import AnchorSection
-from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Level
-from appservices.signing.service.files import kept
-from appservices.signing.service.inviting import Invited
-from appservices.signing.sign_command import command
-from appservices.signing.sign_command import session as sign_session
-from appservices.signing.store import sessions
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.service.files import kept
+from appservices.signing.sessions.store import sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite
 from tests.integration.veche.rig import WAIT_S_MAX
 from tests.support.bank import QUALIFIED, Bank, lists_served
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
     from tests.support.calls import Answer
     from tests.support.csc_server import Provider
     from tests.support.sign_page import SignPage

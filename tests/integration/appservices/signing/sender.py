@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- a process of its own
 
-from appservices.signing.service.feed import SigningFeed
+from appservices.signing.events.service import SigningFeed
 from veche.messaging.webhooks import Rules, Webhooks
 from veche.runtime.database import Database
 from veche.runtime.vault import Vault

@@ -22,8 +22,10 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.authority.service.authorities import read_authorities
 from appservices.signing.bot import other_stamps, webhooks_of
-from appservices.signing.cli import make_authority
+from appservices.signing.commands.ca import make_authority
 from appservices.signing.config import (
     AnchorSection,
     RegistrarSection,
@@ -33,16 +35,15 @@ from appservices.signing.config import (
     SigningSection,
     StampsSection,
 )
-from appservices.signing.core.parties import Role, Stage
-from appservices.signing.core.records import Level, fields_of
+from appservices.signing.drafting.service import drafting
+from appservices.signing.drafting.service.drafting import Order
+from appservices.signing.drafting.service.inviting import Invited
 from appservices.signing.keys.pool import SigningPool
 from appservices.signing.routes import API, routes
-from appservices.signing.service import drafting
-from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.drafting import Order
-from appservices.signing.service.inviting import Invited
-from appservices.signing.service.scene import Parts
-from appservices.signing.service.sealing import Seals, organisation_keys
+from appservices.signing.sessions.core.parties import Role, Stage
+from appservices.signing.sessions.core.records import fields_of
+from appservices.signing.sessions.service.conversation import Parts
+from appservices.signing.stamps.service.sealing import Seals, organisation_keys
 from tests.support.forgery import page
 from tests.support.keys import BrowserKey, Passkey
 from tests.support.postgres import database, execute, session
@@ -69,9 +70,9 @@ from veche.runtime.web.public import PageLinks
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from appservices.signing.core.papers.any_files import AnyFile
-    from appservices.signing.core.records import Session
-    from appservices.signing.service.scene import Scene
+    from appservices.signing.papers.core.any_files import AnyFile
+    from appservices.signing.sessions.core.records import Session
+    from appservices.signing.sessions.service.conversation import Conversation
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
 
@@ -235,7 +236,7 @@ class SigningSite(TestCase):
         with session(self.dsn) as connection, connection, connection.cursor() as txn:
             return work(txn, *args)
 
-    def scene_of(self, txn: Cursor) -> Scene:
+    def scene_of(self, txn: Cursor) -> Conversation:
         """A transaction of the bot."""
         return self.parts.conversation(txn, f"test {next(_numbers)}", self.host.now_ms())
 

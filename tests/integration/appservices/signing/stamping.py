@@ -11,18 +11,18 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
+from appservices.signing.authority.core.issuing import STAMP_POLICY
 from appservices.signing.bot import other_stamps
+from appservices.signing.closing.service.organisation_seals import PutSeal
 from appservices.signing.config import StampsSection
-from appservices.signing.core.parties import Role, Stage
-from appservices.signing.keys.core.issuing import STAMP_POLICY
-from appservices.signing.keys.core.stamp_authority import StampAuthority
+from appservices.signing.drafting.service.inviting import Invited
 from appservices.signing.keys.document_cipher import DOCUMENT, decrypt
-from appservices.signing.service.ending import SEAL
-from appservices.signing.service.files import read_kept
-from appservices.signing.service.inviting import Invited
-from appservices.signing.service.putting import PutSeal
-from appservices.signing.service.sealing import Seals
-from appservices.signing.store import blobs
+from appservices.signing.sessions.core.parties import Role, Stage
+from appservices.signing.sessions.service.ending import SEAL
+from appservices.signing.sessions.service.files import read_kept
+from appservices.signing.sessions.store import blobs
+from appservices.signing.stamps.core import StampAuthority
+from appservices.signing.stamps.service.sealing import Seals
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.bank import DAY, Bank, lists_served
 from tests.support.keys import rsa_key
@@ -146,7 +146,7 @@ class OtherStampsSite(OtherStamps):
             assert session is not None
             cipher = blobs.of_kind(txn, session_id, "evidence")
             assert cipher is not None
-            return decrypt(session.matter.key, cipher, DOCUMENT)
+            return decrypt(session.subject.key, cipher, DOCUMENT)
 
         return bytes(self.run_now(work))
 

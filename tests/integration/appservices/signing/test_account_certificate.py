@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from appservices.agency.demo import agency_section
-from appservices.signing.cli import make_authority
+from appservices.signing.commands.ca import make_authority
 from tests.support.node import WIDGETS, node, why_no_types
 from tests.support.processes import ROOT
 from tests.support.services import OFFICE, house

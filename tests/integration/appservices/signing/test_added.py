@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged
-from appservices.signing.service.waiting import is_plain, waiting_for
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.parties.service.waiting import is_plain, waiting_for
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, SigningSite
 from tests.support.sign_page import SignPage
@@ -19,7 +19,7 @@ from veche.documents.pdf.signing import form_fields
 from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
-    from appservices.signing.core.records import Member, Session
+    from appservices.signing.sessions.core.records import Member, Session
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 

@@ -11,9 +11,9 @@ import pikepdf
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged_file
-from appservices.signing.service.waiting import is_plain
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.papers.core.judged import judged_file
+from appservices.signing.parties.service.waiting import is_plain
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, SigningSite
 from tests.support import other_programs as programs

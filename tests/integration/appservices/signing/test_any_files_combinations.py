@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged_file
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.papers.core.judged import judged_file
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, kept_key
 from tests.integration.appservices.signing.test_meetings import MeetingSite

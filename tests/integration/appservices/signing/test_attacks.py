@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from appservices.signing.core import parties
-from appservices.signing.core.evidence import record as evidence
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged
-from appservices.signing.core.parties import Role, Stage
-from appservices.signing.core.records import Level
-from appservices.signing.service import acting, certifying, taking
-from appservices.signing.service.inviting import Invited
-from appservices.signing.service.tokens import key_text
-from appservices.signing.store import certificates
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.certificates import store as certificates
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.evidence.core import record as evidence
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.parties.service import acting
+from appservices.signing.sessions.core import parties
+from appservices.signing.sessions.core.parties import Role, Stage
+from appservices.signing.sessions.service.tokens import key_text
+from appservices.signing.signatures.service import certifying, taking
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import (
     ALICE,
@@ -357,7 +358,7 @@ class TableTests(ChatSite):
         words |= {b"alice adams", b"700 eur", b"key_ops", b"/sign#"}
         for held in self.rows("SELECT id FROM signing.session"):
             session = self.run_now(lambda txn, id_=held[0]: self.scene_of(txn).session(id_))
-            key = session.matter.key
+            key = session.subject.key
             words |= {key.hex().encode(), encode_base64(key).encode(), key_text(key).encode()}
         found: set[bytes] = set()
         for (table,) in tables:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from appservices.signing.core.papers.any_files import AnyFile
-from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Level
-from appservices.signing.core.session import State
-from appservices.signing.service.batches import SOW
-from appservices.signing.service.ending import CLOSE
-from appservices.signing.service.inviting import Invited
-from appservices.signing.store import sessions
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.batches.service import SCHEDULE_ROWS
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.papers.core.any_files import AnyFile
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service.ending import CLOSE
+from appservices.signing.sessions.store import sessions
 from tests.integration.appservices.signing.blind import BlindSite, People
 from tests.integration.appservices.signing.by_hand import HandSite
 from tests.integration.appservices.signing.chats import BOT, DAVE
@@ -297,8 +297,8 @@ async def of_a_batch(site: AuthoritySite) -> AsyncIterator[bool]:
     path = "/templates/lease-of-a-flat/sessions"
     status, told = await site.call("POST", path, body, once=FreshKey().id)
     assert status == 202, told
-    while site.due(SOW):
-        await site.fire(SOW)
+    while site.due(SCHEDULE_ROWS):
+        await site.fire(SCHEDULE_ROWS)
     await site.settle()
     page, key = site.page(site.session(), "p1"), FreshKey()
     issued = await site.certify(page, key, await site.approval(page, ALICE, level="S2", key=key.id))

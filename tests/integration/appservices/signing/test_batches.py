@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from appservices.signing.service.batches import ROW, SOW
+from appservices.signing.batches.service import ROW, SCHEDULE_ROWS
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, DAY_MS, PDF
 
@@ -73,8 +73,8 @@ class TemplateTests(ChatSite):
 
     async def sown(self) -> None:
         """Until nothing of a batch is left to do."""
-        while self.due(SOW):
-            await self.fire(SOW)
+        while self.due(SCHEDULE_ROWS):
+            await self.fire(SCHEDULE_ROWS)
         await self.settle()
 
     async def test_a_session_from_a_template_is_sent_and_signed(self) -> None:
@@ -98,7 +98,7 @@ class TemplateTests(ChatSite):
 
         held = self.session()
         assert [one.field for one in held.members] == ["landlord", "tenant"]
-        assert [one.id for one in held.matter.clauses] == ["c7"]
+        assert [one.id for one in held.subject.clauses] == ["c7"]
         page = self.page(held, "p1")
         signed = await self.away(page.sign, self.keys[ALICE])
         assert signed.status == 200, signed
@@ -228,7 +228,7 @@ class TemplateTests(ChatSite):
         status, refused = await self.call("POST", LEASE, self.batch(row("z")), once="one")
         assert (status, refused["errcode"]) == (409, "ORG.VECHE.CONFLICT")
 
-        await self.fire(SOW)
+        await self.fire(SCHEDULE_ROWS)
         done = await self.call("GET", f"/batches/{told['batch']}")
         assert (done[1]["waiting"], done[1]["made"], done[1]["failed"]) == (0, 3, 1)
         status, page = await self.call("GET", f"/batches/{told['batch']}/rows?after=0")
@@ -244,7 +244,7 @@ class TemplateTests(ChatSite):
 
         # The same row in another batch is the same session.
         status, more = await self.call("POST", LEASE, self.batch(row("c", CAROL)), once="two")
-        await self.fire(SOW)
+        await self.fire(SCHEDULE_ROWS)
         _, page = await self.call("GET", f"/batches/{more['batch']}/rows")
         assert page["rows"][0]["session"] == by_row[3]["session"]
         status, _ = await self.call("GET", f"/batches/{told['batch']}", key="x" * 32)
@@ -252,7 +252,7 @@ class TemplateTests(ChatSite):
 
     async def test_a_row_is_made_once_whatever_ends_in_between(self) -> None:
         await self.call("POST", LEASE, self.batch(row("a")), once="one")
-        [sow] = self.due(SOW)
+        [sow] = self.due(SCHEDULE_ROWS)
         await self.do(sow)
         [job] = self.due(ROW)
         handler = self.handlers[ROW]
@@ -268,7 +268,7 @@ class TemplateTests(ChatSite):
         _, told = await self.call("POST", LEASE, self.batch(row("a")), once="one")
         source = self.templates / "lease-of-a-flat" / "template.typ"
         source.write_text(source.read_text() + "\n// changed")
-        await self.fire(SOW)
+        await self.fire(SCHEDULE_ROWS)
         _, done = await self.call("GET", f"/batches/{told['batch']}")
         assert [(one["row"], one["field"]) for one in done["problems"]] == [(1, "template")]
         assert self.rows("SELECT count(*) FROM signing.session") == [(0,)]
@@ -276,7 +276,7 @@ class TemplateTests(ChatSite):
     async def test_a_row_that_comes_too_late_leaves_nothing_behind(self) -> None:
         _, told = await self.call("POST", LEASE, self.batch(row("a"), row("b")), once="one")
         self.rows("UPDATE signing.batch SET deadline_at_ms = 1 RETURNING 1")
-        await self.fire(SOW)
+        await self.fire(SCHEDULE_ROWS)
         _, done = await self.call("GET", f"/batches/{told['batch']}")
         found = [(one["row"], one["field"]) for one in done["problems"]]
         assert found == [(1, "deadline_at_ms"), (2, "deadline_at_ms")]
@@ -285,7 +285,7 @@ class TemplateTests(ChatSite):
 
     async def test_what_was_answered_is_forgotten_once_it_is_made(self) -> None:
         await self.call("POST", LEASE, self.batch(row("a"), row("b", rent="piles")), once="one")
-        await self.fire(SOW)
+        await self.fire(SCHEDULE_ROWS)
         sealed = self.rows("SELECT sealed FROM signing.batch_row ORDER BY n")
         made, failed = (self.parts.vault.open(bytes(one)) for (one,) in sealed)
         assert made == {"reference": "a"}
@@ -302,14 +302,14 @@ class TemplateTests(ChatSite):
     async def test_many_rows_follow_one_another(self) -> None:
         rows = [row(f"r{n}", rooms=n) for n in range(1, 24)]
         await self.call("POST", LEASE, self.batch(*rows), once="one")
-        [sow] = self.due(SOW)
+        [sow] = self.due(SCHEDULE_ROWS)
         await self.do(sow)
         assert len(self.due(ROW)) == 20
-        [sow] = self.due(SOW)
+        [sow] = self.due(SCHEDULE_ROWS)
         await self.do(sow)
         assert len(self.due(ROW)) == 20, "no more at once"
         for job in self.due(ROW)[:3]:
             await self.do(job)
-        [sow] = self.due(SOW)
+        [sow] = self.due(SCHEDULE_ROWS)
         await self.do(sow)
-        assert (len(self.due(ROW)), self.due(SOW)) == (20, [])
+        assert (len(self.due(ROW)), self.due(SCHEDULE_ROWS)) == (20, [])

@@ -6,10 +6,11 @@ import hashlib
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.guests import guest_id
-from appservices.signing.core.session import State
-from appservices.signing.service import ending, renewals
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.renewal import service as renewals
+from appservices.signing.sessions.core.guests import guest_id
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service import ending
 from tests.integration.appservices.signing.blind import CANARY, PDF, TITLE, BlindSite, signers
 from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
@@ -437,7 +438,7 @@ class DraftTests(BlindSite):
         assert answer.status == 201, answer
         session = self.session()
         assert session.has_container
-        assert (session.matter.filename, session.matter.title) == ("", "")
+        assert (session.subject.filename, session.subject.title) == ("", "")
 
     async def test_a_certificate_that_nobody_takes_here_is_refused_with_why(self) -> None:
         good = self.carol.body(PDF, **signers())

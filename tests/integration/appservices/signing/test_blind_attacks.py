@@ -13,7 +13,7 @@ from unittest import mock
 import attrs
 import pytest
 
-from appservices.signing.core.session import State
+from appservices.signing.sessions.core.session import State
 from tests.integration.appservices.signing.blind import (
     CANARY,
     NAMES,

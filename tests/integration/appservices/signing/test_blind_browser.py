@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from appservices.signing.cli import open_authority
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.session import State
-from appservices.signing.keys.core.issuing import Holder, stamps_certificate
-from appservices.signing.service.authorities import STAMPS
+from appservices.signing.authority.core.issuing import Holder, stamps_certificate
+from appservices.signing.authority.service.authorities import STAMPS
+from appservices.signing.commands.ca import open_authority
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.sessions.core.session import State
 from tests.integration.appservices.signing.blind import CANARY, BlindSite
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, reactor
@@ -91,7 +91,7 @@ class _BlindBrowser(BlindSite):
         assert told["outcomes"] == ["signed", "signed"]
         assert not told["isTold"]
         session = self.session()
-        assert (session.state, session.matter.kind) == (State.COMPLETED, MIME)
+        assert (session.state, session.subject.kind) == (State.COMPLETED, MIME)
         container = base64.b64decode(told["saved"])
         now = dt.datetime.fromtimestamp(int(self.host.now_ms() / 1000) + 5, tz=dt.UTC)
         report = judge_file(container, self.trusted(now))

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.session import State
-from appservices.signing.service.blind import link_of
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.private.service.sending import link_of
+from appservices.signing.sessions.core.session import State
 from tests.integration.appservices.signing.blind import CANARY, PDF, TITLE, BlindSite, signers
 from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.own import OwnSite
@@ -26,7 +26,7 @@ from veche.documents.signatures.report import Verdict
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
     from veche.protocol.ids import UserId
 
 pytestmark = pytest.mark.postgres

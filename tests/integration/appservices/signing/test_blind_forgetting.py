@@ -7,12 +7,13 @@ import hashlib
 import psycopg2.errors
 import pytest
 
-from appservices.signing.core.evidence.checks import read_evidence
-from appservices.signing.core.records import Mode
-from appservices.signing.core.session import State
-from appservices.signing.service import delivery, keeping
-from appservices.signing.store import sessions
-from appservices.signing.store.kept import EXPIRING
+from appservices.signing.delivery.service import delivery
+from appservices.signing.evidence.core.checks import read_evidence
+from appservices.signing.sessions.core.records import Mode
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service import keeping
+from appservices.signing.sessions.store import sessions
+from appservices.signing.sessions.store.kept import EXPIRING
 from tests.integration.appservices.signing.blind import BlindSite
 from tests.integration.appservices.signing.deleting import DAY_MS, DeletingSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, two_signers

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.service import waiting
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.parties.service import waiting
 from tests.integration.appservices.signing.blind import CANARY, PDF, TITLE, BlindSite, signers
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
 from tests.support.sign_page import FreshKey, SignList, ask_all, sign_all

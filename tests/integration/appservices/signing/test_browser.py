@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from appservices.signing.core.guests import Papers, Registrar, guest_id
-from appservices.signing.core.papers.any_files import any_file
-from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Clause, ClauseKind
-from appservices.signing.service import acting, meetings, waiting
-from appservices.signing.service.inviting import Invited
-from appservices.signing.store import meetings as meeting_store
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.in_person.service import meetings
+from appservices.signing.meetings import store as meeting_store
+from appservices.signing.papers.core.any_files import any_file
+from appservices.signing.parties.service import acting, waiting
+from appservices.signing.sessions.core.guests import Papers, Registrar, guest_id
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.core.records import Clause, ClauseKind
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import (
     ALICE,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

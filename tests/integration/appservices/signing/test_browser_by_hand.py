@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from appservices.signing.core.guests import Papers, Registrar, guest_id
-from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Clause, ClauseKind
-from appservices.signing.service import meetings, tablets
-from appservices.signing.service.inviting import Invited
-from appservices.signing.store import meetings as meeting_store
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.in_person.service import meetings, tablets
+from appservices.signing.meetings import store as meeting_store
+from appservices.signing.sessions.core.guests import Papers, Registrar, guest_id
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.core.records import Clause, ClauseKind
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import CAROL, OFFICE, SigningSite
 from tests.support.node import chromium_of_run, firefox, why_no_browser, why_no_firefox
@@ -23,7 +23,7 @@ from veche.protocol.ids import RoomId, Ulid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

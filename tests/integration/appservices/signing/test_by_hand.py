@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.evidence.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
-from appservices.signing.core.evidence.record import EvidenceClause
-from appservices.signing.core.judged import judged
-from appservices.signing.core.meeting import LASTS_MS, TABLET_MS
-from appservices.signing.service.by_hand import OVER as OVER_JOB
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.evidence.core.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
+from appservices.signing.evidence.core.record import EvidenceClause
+from appservices.signing.meetings.core import LASTS_MS, TABLET_MS
+from appservices.signing.meetings.service import OVER as OVER_JOB
+from appservices.signing.papers.core.judged import judged
 from tests.integration.appservices.signing.by_hand import NAME, OVER, HandSite
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF, kept_key
 from tests.support.keys import BrowserKey
@@ -23,7 +23,7 @@ from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
-    from appservices.signing.core.evidence.record import Evidence
+    from appservices.signing.evidence.core.record import Evidence
 
 pytestmark = pytest.mark.postgres
 CLAUSE = EvidenceClause(id="c1", title="Pets", kind="optional", page=1, answers={"p1": "accepted"})

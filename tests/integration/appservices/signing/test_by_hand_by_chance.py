@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.signing.core.meeting import TABLET_MS
-from appservices.signing.service.by_hand import HAND
-from appservices.signing.service.by_hand import OVER as OVER_JOB
-from appservices.signing.store import signatures
+from appservices.signing.meetings.core import TABLET_MS
+from appservices.signing.meetings.service import HAND
+from appservices.signing.meetings.service import OVER as OVER_JOB
+from appservices.signing.sessions.store import signatures
 from tests.integration.appservices.signing.by_hand import HandSite, Tablet
 from tests.integration.appservices.signing.chance import Story
 from tests.integration.appservices.signing.site import CAROL, kept_key

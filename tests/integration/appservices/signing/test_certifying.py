@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
-from appservices.signing.keys.core.issuing import Authority
+from appservices.signing.authority.core.issuing import Authority
 from appservices.signing.keys.places import TokenKey
 from appservices.signing.keys.tokens import TokenError
-from appservices.signing.service import acting, certifying
+from appservices.signing.parties.service import acting
+from appservices.signing.signatures.service import certifying
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite, two_signers
 from tests.integration.veche.rig import until
 from tests.support.keys import approval_of

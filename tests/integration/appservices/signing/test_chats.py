@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pikepdf
 import pytest
 
-from appservices.signing.core.judged import judged
-from appservices.signing.service.cards import SEND_FILE
-from appservices.signing.service.clocks import DEADLINE, REMIND
-from appservices.signing.service.ending import CLOSE, SEAL
-from appservices.signing.service.reading import FETCH_BYTES_MAX, SLOW_BYTES
+from appservices.signing.cards.service.cards import SEND_FILE
+from appservices.signing.drafting.service.reading import FETCH_BYTES_MAX, SLOW_BYTES
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.sessions.service.clocks import DEADLINE, REMIND
+from appservices.signing.sessions.service.ending import CLOSE, SEAL
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.hostile_events import hostile_contents

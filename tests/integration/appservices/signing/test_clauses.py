@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.signing.core.boxes import BOXES_MAX
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged
-from appservices.signing.core.records import UNFAIR_MAX, Clause, ClauseKind
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.places.core.boxes import BOXES_MAX
+from appservices.signing.sessions.core.records import UNFAIR_MAX, Clause, ClauseKind
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, PDF, SigningSite, two_signers
 from tests.support.sign_page import FreshKey, SignPage

@@ -74,7 +74,7 @@ class CodeTests(ChatSite):
         said = await self.reply(other)
 
         assert "Who signs it" in said
-        assert self.session().matter.title == other
+        assert self.session().subject.title == other
         await self.reply("cancel")
         edited = self.all_said(ALICE).rpartition("Who signs it")[2]
         assert "Thrown away; nothing was sent." in edited

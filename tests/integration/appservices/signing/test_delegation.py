@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.papers.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.keys import BrowserKey, approval_of
 from tests.support.sign_page import FreshKey
 
 if TYPE_CHECKING:
-    from appservices.signing.core.evidence.record import Evidence
+    from appservices.signing.evidence.core.record import Evidence
     from tests.support.calls import Answer
     from tests.support.sign_page import SignPage
     from veche.protocol.ids import UserId

@@ -11,12 +11,12 @@ from typing import Any
 import psycopg2.errors
 import pytest
 
-from appservices.signing.core.evidence.checks import read_evidence
-from appservices.signing.core.judged import judged
-from appservices.signing.core.session import State
-from appservices.signing.service import delivery
-from appservices.signing.service.files import read_kept
-from appservices.signing.service.renewals import RENEW, Renewed
+from appservices.signing.delivery.service import delivery
+from appservices.signing.evidence.core.checks import read_evidence
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.renewal.service import RENEW, Renewed
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service.files import read_kept
 from tests.integration.appservices.signing.deleting import DAY_MS, DeletingSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.sign_page import SignPage

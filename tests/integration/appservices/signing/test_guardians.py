@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 
-from appservices.signing.core.judged import judged
-from appservices.signing.service import guardians
-from appservices.signing.store import signatures as kept_signatures
-from appservices.signing.store.signatures import Signature
+from appservices.signing.guardians.service import guardians
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.sessions.store import signatures as kept_signatures
+from appservices.signing.sessions.store.signatures import Signature
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, two_signers
 from tests.support.keys import BrowserKey, approval_of
@@ -18,7 +18,7 @@ from tests.support.sign_page import FreshKey, ask_all
 from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
     from tests.support.calls import Answer
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor

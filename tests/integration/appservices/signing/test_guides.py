@@ -12,7 +12,7 @@ import pytest
 from twisted.internet import utils
 from twisted.internet.defer import Deferred
 
-from appservices.signing.service.batches import SOW
+from appservices.signing.batches.service import SCHEDULE_ROWS
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, TOWN_KEY
 from tests.integration.veche.rig import until
@@ -78,7 +78,7 @@ class GuideTests(ChatSite):
         told = await self.run_block(table)
         assert '"batch":null' in told
         assert '"row":2,"field":"answers.rooms"' in told
-        await self.fire(SOW)
+        await self.fire(SCHEDULE_ROWS)
         seen = await self.run_block(look)
         assert '"waiting":0,"made":1,"failed":1' in seen
         assert '"reference":"flat-6","state":"made"' in seen

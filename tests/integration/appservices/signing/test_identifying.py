@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.identification import LASTS_MS, TRIES_MAX
-from appservices.signing.core.judged import judged
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.identification.core import LASTS_MS, TRIES_MAX
+from appservices.signing.papers.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, OFFICE, PDF, two_signers
 from tests.support.keys import BrowserKey
@@ -20,7 +20,7 @@ from veche.documents.signatures.words import words_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from appservices.signing.core.evidence.record import Evidence
+    from appservices.signing.evidence.core.record import Evidence
     from veche.documents.signatures.report import Report
     from veche.protocol.ids import UserId
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appservices.signing.core.judged import judged_file
-from appservices.signing.service.delivery import DELIVER
-from appservices.signing.service.ending import CLOSE
+from appservices.signing.delivery.service.delivery import DELIVER
+from appservices.signing.papers.core.judged import judged_file
+from appservices.signing.sessions.service.ending import CLOSE
 from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.killing import KillingSite, chosen
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF
@@ -24,7 +24,7 @@ from veche.contracts.signing.card import SIGN_RESULT_KEY
 from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
 
 pytestmark = pytest.mark.postgres
 STEPS = [f"{step} {kind}" for kind in (CLOSE, DELIVER) for step in ("begin", "perform", "finish")]

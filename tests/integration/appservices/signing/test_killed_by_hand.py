@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from appservices.signing.service.by_hand import OVER
+from appservices.signing.meetings.service import OVER
 from tests.integration.appservices.signing.by_hand import HandSite
 from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.killed import HEAR

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.signing.service import guardians
-from appservices.signing.service.meetings import PICTURE
-from appservices.signing.service.template_talk import FILL
+from appservices.signing.guardians.service import guardians
+from appservices.signing.in_person.service.meetings import PICTURE
+from appservices.signing.templates.service.template_talk import FILL
 from tests.integration.appservices.signing.by_hand import WHO, HandSite
 from tests.integration.appservices.signing.chats import DAVE
 from tests.integration.appservices.signing.killing import KillingSite

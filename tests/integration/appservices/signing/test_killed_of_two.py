@@ -16,9 +16,9 @@ import attrs
 import pytest
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 
-from appservices.signing.core.judged import judged_file
-from appservices.signing.service.delivery import DELIVER
-from appservices.signing.service.ending import CLOSE
+from appservices.signing.delivery.service.delivery import DELIVER
+from appservices.signing.papers.core.judged import judged_file
+from appservices.signing.sessions.service.ending import CLOSE
 from tests.integration.appservices.signing.killed import EVERY
 from tests.integration.appservices.signing.killing import KillingSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import pytest
 
-from appservices.signing.core.judged import judged_file
-from appservices.signing.service import forgetting, renewals
-from appservices.signing.service.batches import ROW, SOW
-from appservices.signing.service.bulk import MAKE
-from appservices.signing.service.cards import OPEN_CHAT
-from appservices.signing.service.clocks import DEADLINE, REMIND
-from appservices.signing.service.delegation_talk import DELEGATE
-from appservices.signing.service.draft_talk import FIND, FORGET, FREEZE
-from appservices.signing.service.ending import SEAL
-from appservices.signing.service.jobs import handlers
-from appservices.signing.service.reading import READ
+from appservices.signing.batches.service import ROW, SCHEDULE_ROWS
+from appservices.signing.cards.service.cards import OPEN_CHAT
+from appservices.signing.chats.service.delegation_talk import DELEGATE
+from appservices.signing.delivery.service import forgetting
+from appservices.signing.drafting.service.bulk import MAKE
+from appservices.signing.drafting.service.draft_talk import FIND, FORGET, FREEZE
+from appservices.signing.drafting.service.reading import READ
+from appservices.signing.jobs import handlers
+from appservices.signing.papers.core.judged import judged_file
+from appservices.signing.renewal import service as renewals
+from appservices.signing.sessions.service.clocks import DEADLINE, REMIND
+from appservices.signing.sessions.service.ending import SEAL
 from tests.integration.appservices.signing.ageing import in_years
 from tests.integration.appservices.signing.blind import BlindSite
 from tests.integration.appservices.signing.chats import DAVE
@@ -215,10 +216,10 @@ class KilledWorkTests(KillingSite):
 
         async def sow() -> None:
             await order()
-            for one in self.due(SOW):
+            for one in self.due(SCHEDULE_ROWS):
                 await self.do(one)
 
-        for kind, prepare, steps in ((SOW, order, ("finish",)), (ROW, sow, WHOLE)):
+        for kind, prepare, steps in ((SCHEDULE_ROWS, order, ("finish",)), (ROW, sow, WHOLE)):
             found = await self.in_spite(kind, prepare, steps)
             assert (found["row", "made"], found["event", "row_made", ""]) == (2, 2)
             assert found["session", "open", "0", "true"] == 2

@@ -9,8 +9,8 @@ import io
 import pikepdf
 import pytest
 
-from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX
-from appservices.signing.core.session import State
+from appservices.signing.papers.core.uploads import UPLOAD_BYTES_MAX
+from appservices.signing.sessions.core.session import State
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, DAY_MS
 from tests.support import uploads

@@ -19,14 +19,14 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
-from appservices.signing.cli import add_seal, make_authority, open_authority
+from appservices.signing.authority.core.issuing import Holder, stamps_certificate
+from appservices.signing.authority.service.authorities import STAMPS, read_authorities
+from appservices.signing.commands.ca import add_seal, make_authority, open_authority
+from appservices.signing.commands.seal import run as seal
 from appservices.signing.config import SealSection
 from appservices.signing.keys import SigningPool
-from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.routes import API, routes
-from appservices.signing.seal_command import run as seal
-from appservices.signing.service.authorities import STAMPS, read_authorities
-from appservices.signing.service.sealing import Seals, organisation_keys
+from appservices.signing.stamps.service.sealing import Seals, organisation_keys
 from tests.integration.appservices.signing.test_sealing import SIGNING, _at
 from tests.support.forgery import page
 from tests.support.postgres import database

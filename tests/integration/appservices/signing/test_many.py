@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged
-from appservices.signing.core.records import Clause, ClauseKind
-from appservices.signing.service import acting, certifying, together, waiting
-from appservices.signing.service.tokens import LIST_SEED, list_link
+from appservices.signing.cards.service import together
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.parties.service import acting, waiting
+from appservices.signing.sessions.core.records import Clause, ClauseKind
+from appservices.signing.sessions.service.tokens import LIST_SEED, list_link
+from appservices.signing.signatures.service import certifying
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import (
     ALICE,
@@ -36,7 +38,7 @@ from veche.protocol.unpadded_base64 import decode_base64
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
     from tests.support.calls import Answer
     from tests.support.sign_page import SignPage
     from veche.runtime.database import Cursor

@@ -7,9 +7,9 @@ from typing import Any
 import attrs
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged
-from appservices.signing.core.meeting import LASTS_MS
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.meetings.core import LASTS_MS
+from appservices.signing.papers.core.judged import judged
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import (
     ALICE,

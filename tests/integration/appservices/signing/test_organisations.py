@@ -12,10 +12,10 @@ import psycopg2.errors
 import pytest
 import typst
 
+from appservices.signing.drafting.service import laying
 from appservices.signing.keys.document_cipher import DOCUMENT, encrypt
-from appservices.signing.routes import organisations
-from appservices.signing.service import laying
-from appservices.signing.store import blobs
+from appservices.signing.organisations.routes import organisations
+from appservices.signing.sessions.store import blobs
 from tests.integration.appservices.signing.site import (
     ALICE,
     BOB,
@@ -214,7 +214,7 @@ class OrganisationTests(SigningSite):
         before = laying.boxed
 
         def swapped(drawn: Any, *rest: Any) -> bytes:
-            cipher = encrypt(drawn.matter.key, page("900 EUR"), DOCUMENT)
+            cipher = encrypt(drawn.subject.key, page("900 EUR"), DOCUMENT)
             self.run_now(lambda txn: blobs.put(txn, session, "upload", cipher, 1))
             return before(drawn, *rest)
 

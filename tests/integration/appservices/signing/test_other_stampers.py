@@ -12,12 +12,12 @@ import attrs
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from appservices.signing.core.papers.any_files import any_file
-from appservices.signing.core.session import State
-from appservices.signing.keys.core.issuing import STAMP_POLICY
-from appservices.signing.keys.core.stamp_authority import StampAuthority
-from appservices.signing.service.closing import Close
-from appservices.signing.service.ending import CLOSE
+from appservices.signing.authority.core.issuing import STAMP_POLICY
+from appservices.signing.closing.service.closing import Close
+from appservices.signing.papers.core.any_files import any_file
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service.ending import CLOSE
+from appservices.signing.stamps.core import StampAuthority
 from tests.integration.appservices.signing.blind import BlindSite
 from tests.integration.appservices.signing.own import OwnSite
 from tests.integration.appservices.signing.site import ALICE, BOB, two_signers

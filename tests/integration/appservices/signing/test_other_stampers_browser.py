@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from appservices.signing.service.closing import Close
-from appservices.signing.service.ending import CLOSE
+from appservices.signing.closing.service.closing import Close
+from appservices.signing.sessions.service.ending import CLOSE
 from tests.integration.appservices.signing import (
     test_blind_browser,
     test_browser,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
 
 pytestmark = [
     pytest.mark.postgres,

@@ -15,16 +15,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 
+from appservices.signing.authority.core.issuing import STAMP_POLICY
+from appservices.signing.closing.service.closing import Close
+from appservices.signing.closing.service.organisation_seals import PutSeal
 from appservices.signing.config import StampsSection
-from appservices.signing.core.papers.any_files import any_file
-from appservices.signing.core.parties import Role
-from appservices.signing.keys.core.issuing import STAMP_POLICY
-from appservices.signing.keys.core.stamp_authority import StampAuthority, read_request
-from appservices.signing.service.closing import Close
-from appservices.signing.service.ending import CLOSE, SEAL
-from appservices.signing.service.inviting import Invited
-from appservices.signing.service.putting import PutSeal
-from appservices.signing.service.renewals import RENEW, Renew
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.papers.core.any_files import any_file
+from appservices.signing.renewal.service import RENEW, Renew
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.service.ending import CLOSE, SEAL
+from appservices.signing.stamps.core import StampAuthority, read_request
 from tests.integration.appservices.signing.site import ALICE, TOWN_KEY
 from tests.integration.appservices.signing.stamping import OtherStampsSite
 from tests.support.bank import DAY, Bank

@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 
-from appservices.signing.core.evidence.checks import check_evidence
-from appservices.signing.core.judged import judged
-from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Level
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.closing.service.recording import record_of
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.evidence.core.checks import check_evidence
 from appservices.signing.keys.places import open_token
-from appservices.signing.service.inviting import Invited
-from appservices.signing.service.recording import record_of
-from appservices.signing.store import sessions
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.store import sessions
 from tests.integration.appservices.signing.own import OwnSite
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite
 from tests.support.bank import DAY, Bank
@@ -287,7 +287,7 @@ class OwnCertificates(OwnSite):
         stolen = self.key_files(other, self.bank.issue("Mallory", other))
         view = await self.away(self.page(session, "p2").view)
         assert view["you"]["own"]["is_approved"] is False
-        with mock.patch("appservices.signing.sign_command.session.APPROVAL_S_MAX", 0):
+        with mock.patch("appservices.signing.commands.sign.session.APPROVAL_S_MAX", 0):
             said = await self.refused(session, *stolen, approves=False)
 
         assert "in time" in said

@@ -13,9 +13,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
-from appservices.signing.core.evidence.checks import read_evidence
+from appservices.signing.evidence.core.checks import read_evidence
 from appservices.signing.keys.document_cipher import DOCUMENT, decrypt
-from appservices.signing.store.kept import DELETION_ASKED
+from appservices.signing.sessions.store.kept import DELETION_ASKED
 from tests.integration.appservices.signing.blind import People, token
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.playing import play

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.judged import judged
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.papers.core.judged import judged
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
@@ -21,7 +21,7 @@ from veche.documents.signatures.report import Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
 
 pytestmark = [
     pytest.mark.postgres,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.signing.routes import parties
-from appservices.signing.store import chats
+from appservices.signing.pages.routes import parties
+from appservices.signing.sessions.store import chats
 from tests.integration.appservices.signing.chats import BOT, ChatSite
 from tests.integration.appservices.signing.site import ALICE, PDF, SigningSite, two_signers
 from veche.protocol.ids import RoomId

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from appservices.signing.core.judged import judged
-from appservices.signing.core.records import Level
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.papers.core.judged import judged
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.provider_site import ProviderSite
 from tests.integration.appservices.signing.site import ALICE, BOB
@@ -20,7 +20,7 @@ from veche.documents.signatures.report import Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 

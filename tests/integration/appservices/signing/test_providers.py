@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import load_der_x509_certificate
 
-from appservices.signing.core.judged import judged
-from appservices.signing.core.records import Level
-from appservices.signing.service import remote_signing
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.papers.core.judged import judged
+from appservices.signing.signatures.service import remote_signing
 from tests.integration.appservices.signing.provider_site import ProviderSite
 from tests.integration.appservices.signing.site import ALICE, BOB
 from tests.support.csc_server import ACCESS, CODE, PIN, Holder
@@ -24,7 +24,7 @@ from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
     from tests.support.calls import Answer
     from tests.support.sign_page import SignPage
 

@@ -10,18 +10,18 @@ import attrs
 import pytest
 from cryptography import x509
 
-from appservices.signing.cli import open_authority
-from appservices.signing.core.papers.any_files import any_file
-from appservices.signing.keys.core.issuing import Holder, Revoked, stamps_certificate
+from appservices.signing.authority.core.issuing import Holder, Revoked, stamps_certificate
+from appservices.signing.authority.service.authorities import STAMPS, read_authorities
+from appservices.signing.certificates.service import revoke
+from appservices.signing.closing.service.closing import Close
+from appservices.signing.commands.ca import open_authority
+from appservices.signing.papers.core.any_files import any_file
 from appservices.signing.renewal.core import NotRenewedError
-from appservices.signing.service.authorities import STAMPS, read_authorities
-from appservices.signing.service.closing import Close
-from appservices.signing.service.ending import CLOSE
-from appservices.signing.service.files import read_kept
-from appservices.signing.service.renewals import DAY_MS, LOOK, RENEW, Look, Renew, renew_kept
-from appservices.signing.service.revoking import revoke
-from appservices.signing.service.sealing import Seals
-from appservices.signing.store import renewals
+from appservices.signing.renewal.service import DAY_MS, LOOK, RENEW, Look, Renew, renew_kept
+from appservices.signing.sessions.service.ending import CLOSE
+from appservices.signing.sessions.service.files import read_kept
+from appservices.signing.sessions.store import renewals
+from appservices.signing.stamps.service.sealing import Seals
 from tests.integration.appservices.signing.ageing import in_years
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.signing import YEAR
@@ -37,11 +37,11 @@ from veche.protocol.ids import EffectId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.signing.core.papers.any_files import AnyFile
+    from appservices.signing.papers.core.any_files import AnyFile
     from veche.runtime.database import Cursor
 
-from appservices.signing.core.parties import Role
-from appservices.signing.service.inviting import Invited
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.sessions.core.parties import Role
 
 pytestmark = pytest.mark.postgres
 

@@ -26,12 +26,12 @@ from twisted.web.resource import Resource
 from appservices.payments.core.statement import AccountStatement
 from appservices.payments.service.receipt_pdfs import ReceiptPage, make_receipt
 from appservices.payments.service.statement_pdfs import make_pdf
+from appservices.signing.authority.core.issuing import Holder, stamps_certificate
+from appservices.signing.authority.service.authorities import STAMPS, read_authorities
 from appservices.signing.bot import Signing
-from appservices.signing.cli import make_authority, open_authority
+from appservices.signing.commands.ca import make_authority, open_authority
 from appservices.signing.config import SealSection, SigningSection
-from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.routes import API, routes
-from appservices.signing.service.authorities import STAMPS, read_authorities
 from tests.support.forgery import page
 from tests.support.postgres import database, execute
 from tests.support.programs import program

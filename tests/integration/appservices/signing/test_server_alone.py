@@ -18,16 +18,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from appservices.signing.core.evidence.checks import check_evidence
-from appservices.signing.keys.core.issuing import (
+from appservices.signing.authority.core.issuing import (
     Fresh,
     Holder,
     person_certificate,
     revocation_list,
 )
-from appservices.signing.service.certifying import proofs_view
-from appservices.signing.service.files import kept
-from appservices.signing.service.recording import record_of
+from appservices.signing.closing.service.recording import record_of
+from appservices.signing.evidence.core.checks import check_evidence
+from appservices.signing.sessions.service.files import kept
+from appservices.signing.signatures.service.certifying import proofs_view
 from tests.integration.appservices.signing.site import ALICE, SigningSite, two_signers
 from tests.support.keys import BrowserKey, approval_of, canonical_json, unpadded_base64
 from tests.support.sign_page import FreshKey
@@ -44,7 +44,7 @@ from veche.transparency.merkle import includes
 from veche.transparency.notes import open_checkpoint
 
 if TYPE_CHECKING:
-    from appservices.signing.core.evidence.record import Evidence
+    from appservices.signing.evidence.core.record import Evidence
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

@@ -12,21 +12,27 @@ import attrs
 import psycopg2
 import pytest
 
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.cards.service.cards import OPEN_CHAT
+from appservices.signing.certificates import store as certificates
+from appservices.signing.certificates.store import Issued
 from appservices.signing.config import SessionsSection
-from appservices.signing.core.errors import AlreadySignedError, DelegationError, NotYourTurnError
-from appservices.signing.core.parties import PlanError, Role, Stage
-from appservices.signing.core.records import Level, SessionEffect
-from appservices.signing.core.session import NotNowError, State
-from appservices.signing.service import acting, drafting
-from appservices.signing.service.cards import OPEN_CHAT
-from appservices.signing.service.clocks import DEADLINE, REMIND
-from appservices.signing.service.drafting import Order
-from appservices.signing.service.ending import CLOSE, SEAL, retry_ms
-from appservices.signing.service.inviting import Invited
-from appservices.signing.service.scene import Parts, Scene
-from appservices.signing.store import certificates
-from appservices.signing.store.certificates import Issued
-from appservices.signing.store.signatures import Signature
+from appservices.signing.drafting.service import drafting
+from appservices.signing.drafting.service.drafting import Order
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.parties.service import acting
+from appservices.signing.sessions.core.errors import (
+    AlreadySignedError,
+    DelegationError,
+    NotYourTurnError,
+)
+from appservices.signing.sessions.core.parties import PlanError, Role, Stage
+from appservices.signing.sessions.core.records import SessionEffect
+from appservices.signing.sessions.core.session import NotNowError, State
+from appservices.signing.sessions.service.clocks import DEADLINE, REMIND
+from appservices.signing.sessions.service.conversation import Conversation, Parts
+from appservices.signing.sessions.service.ending import CLOSE, SEAL, retry_ms
+from appservices.signing.sessions.store.signatures import Signature
 from tests.integration.appservices.signing.site import SIGNING
 from tests.support.forgery import page
 from tests.support.postgres import database, execute
@@ -43,7 +49,7 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.signing.core.records import Session
+    from appservices.signing.sessions.core.records import Session
 
 pytestmark = pytest.mark.postgres
 
@@ -77,11 +83,11 @@ class Desk:
     dsn: str
 
     @contextmanager
-    def scene(self, now_ms: int = NOW_MS) -> Iterator[Scene]:
+    def scene(self, now_ms: int = NOW_MS) -> Iterator[Conversation]:
         """A transaction, committed at the end."""
         with closing(connect(self.dsn)) as connection, connection.cursor() as txn:
             sender = Sender(txn, _NONE, _BOT, f"cause {next(_numbers)}", now_ms)
-            yield Scene(txn, sender, _PARTS)
+            yield Conversation(txn, sender, _PARTS)
             connection.commit()
 
     def sent(self, *invited: Invited, stages: list[Stage] | None = None, **more: Any) -> str:

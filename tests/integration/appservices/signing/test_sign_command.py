@@ -25,11 +25,11 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from appservices.signing.keys.core.issuing import PERSON_LIFE, STAMP_POLICY, person_certificate
-from appservices.signing.keys.core.issuing import Holder as Named
-from appservices.signing.keys.core.stamp_authority import StampAuthority
-from appservices.signing.service.authorities import read_authorities
-from appservices.signing.sign_command import command
+from appservices.signing.authority.core.issuing import PERSON_LIFE, STAMP_POLICY, person_certificate
+from appservices.signing.authority.core.issuing import Holder as Named
+from appservices.signing.authority.service.authorities import read_authorities
+from appservices.signing.commands.sign import command
+from appservices.signing.stamps.core import StampAuthority
 from tests.support.bank import DAY, Bank, lists_served
 from tests.support.csc_server import ACCESS, Holder, Provider, served
 from tests.support.forgery import page

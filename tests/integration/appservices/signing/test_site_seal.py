@@ -9,11 +9,11 @@ import attrs
 import pytest
 from cryptography import x509
 
-from appservices.signing.cli import add_seal, open_authority
-from appservices.signing.keys.core.issuing import Revoked
-from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.jobs import handlers
-from appservices.signing.service.sealing import Seals
+from appservices.signing.authority.core.issuing import Revoked
+from appservices.signing.authority.service.authorities import read_authorities
+from appservices.signing.commands.ca import add_seal, open_authority
+from appservices.signing.jobs import handlers
+from appservices.signing.stamps.service.sealing import Seals
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, PDF
 from tests.support.sign_page import SignPage

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 
-from appservices.signing.core.parties import Role
-from appservices.signing.core.records import Level
-from appservices.signing.service.inviting import Invited
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.sessions.core.parties import Role
 from tests.integration.appservices.hostile import DIGITS, MOVES, Hostile, Owner, wrongs
 from tests.integration.appservices.signing.chance import Story
 from tests.integration.appservices.signing.chats import NAMES

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from appservices.signing.service import together, waiting
+from appservices.signing.cards.service import together
+from appservices.signing.parties.service import waiting
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
 from tests.support.sign_page import SignList, sign_all

@@ -13,10 +13,10 @@ import psycopg2.errors
 import pytest
 from twisted.internet.defer import Deferred
 
-from appservices.signing.core.parties import Role
-from appservices.signing.service.batches import SOW
-from appservices.signing.service.inviting import Invited
-from appservices.signing.store import events
+from appservices.signing.batches.service import SCHEDULE_ROWS
+from appservices.signing.drafting.service.inviting import Invited
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.store import events
 from tests.integration.appservices.signing.by_hand import HandSite
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import (
@@ -145,8 +145,8 @@ class WebhookTests(WebhookSite):
         if is_changed:
             with (self.templates / "lease-of-a-flat" / "template.typ").open("a") as file:
                 file.write("// another one")
-        while self.due(SOW):
-            await self.fire(SOW)
+        while self.due(SCHEDULE_ROWS):
+            await self.fire(SCHEDULE_ROWS)
         await self.settle()
 
     @property

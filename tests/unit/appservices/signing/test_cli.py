@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from appservices.signing.service.authorities import read_authorities
+from appservices.signing.authority.service.authorities import read_authorities
 from veche.cli.main import main
 from veche.protocol.errors import ConfigError
 

@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from appservices.signing.keys.core import issuing
-from appservices.signing.keys.core.issuing import Authority, Holder, Revoked, revocation_list
+from appservices.signing.authority.core import issuing
+from appservices.signing.authority.core.issuing import Authority, Holder, Revoked, revocation_list
 from appservices.signing.renewal.core import (
     NotRenewedError,
     Stamper,

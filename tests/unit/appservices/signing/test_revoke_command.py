@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography import x509
 
-from appservices.signing import cli
-from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.lists import FolderLists, is_listed
-from appservices.signing.service.sealing import Seals
+from appservices.signing.authority.service.authorities import read_authorities
+from appservices.signing.authority.service.lists import FolderLists, is_listed
+from appservices.signing.commands import ca as cli
+from appservices.signing.stamps.service.sealing import Seals
 from tests.support.signing import ms
 from tests.unit.appservices.signing.test_cli import SITE, Authority
 from veche.protocol.errors import ConfigError, ForbiddenError

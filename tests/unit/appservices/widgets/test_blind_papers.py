@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import pytest
 
-from appservices.signing.core.boxes import Seat, seating
-from appservices.signing.core.places import Area, Place, Row, Side
-from appservices.signing.service.drawing import read_pages
+from appservices.signing.places.core.boxes import Seat, seating
+from appservices.signing.places.core.places import Area, Place, Row, Side
+from appservices.signing.places.service.drawing import read_pages
 from tests.support import uploads
 from tests.support.forgery import page
 from tests.support.node import ROOT, why_no_node

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from appservices.signing.core.growing import added, begun, grown
-from appservices.signing.core.papers.any_files import kind_of, safe_name
+from appservices.signing.papers.core.any_files import kind_of, safe_name
+from appservices.signing.papers.core.growing import added, begun, grown
 from tests.support.node import why_no_node
 from tests.support.responders import Answering
 from tests.support.signing import Office

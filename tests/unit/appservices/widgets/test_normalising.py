@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pikepdf
 import pytest
 
-from appservices.signing.core.papers.uploads import (
+from appservices.signing.papers.core.uploads import (
     PAGES_MAX,
     UPLOAD_BYTES_MAX,
     EmptyError,
@@ -26,7 +26,7 @@ from appservices.signing.core.papers.uploads import (
     UploadTooLargeError,
     XfaError,
 )
-from appservices.signing.service.uploads import normalised
+from appservices.signing.papers.service.uploads import normalised
 from tests.support import uploads
 from tests.support.forgery import increment, page, stream
 from tests.support.node import why_no_node

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from appservices.signing.keys.core.issuing import DAY
+from appservices.signing.authority.core.issuing import DAY
 from tests.support.node import why_no_node
 from tests.support.responders import HOUR
 from tests.support.signing import NOW, ms

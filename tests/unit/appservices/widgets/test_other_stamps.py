@@ -12,11 +12,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from appservices.signing.core.stampers import Stampers
+from appservices.signing.authority.core.issuing import STAMP_POLICY, Revoked, revocation_list
+from appservices.signing.authority.core.stampers import Stampers
+from appservices.signing.commands.sign.session_stamps import SessionStamps
 from appservices.signing.keys.core.foreign_stamps import believed_token
-from appservices.signing.keys.core.issuing import STAMP_POLICY, Revoked, revocation_list
-from appservices.signing.keys.core.stamp_authority import StampAuthority
-from appservices.signing.sign_command.session_stamps import SessionStamps
+from appservices.signing.stamps.core import StampAuthority
 from tests.support.node import why_no_node
 from tests.support.signing import NOW, Office, ms
 from tests.unit.appservices.widgets.test_signing_twins import by_page
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from appservices.signing.keys.core.issuing import Authority
+    from appservices.signing.authority.core.issuing import Authority
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

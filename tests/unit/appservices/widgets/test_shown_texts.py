@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from appservices.signing.api.blind import veiled
+from appservices.signing.private.api import veiled
 from tests.support.node import why_no_node
 from tests.support.tables import each_row
 from tests.unit.appservices.widgets.test_signing_twins import by_page

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from appservices.signing.keys.core import issuing
-from appservices.signing.keys.core.issuing import Revoked, revocation_list
+from appservices.signing.authority.core import issuing
+from appservices.signing.authority.core.issuing import Revoked, revocation_list
 from tests.support import attackers, attacks
 from tests.support.far_objects import TABLES, covered
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page

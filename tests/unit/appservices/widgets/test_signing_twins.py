@@ -26,13 +26,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pyhanko.sign.diff_analysis import ModificationLevel
 
-from appservices.signing.core.parties import Party, Role, Stage
-from appservices.signing.core.records import Level as RecordLevel
-from appservices.signing.core.records import Member, parties_sha256
+from appservices.signing.authority.core.issuing import STAMP_POLICY
+from appservices.signing.authority.core.levels import Level as RecordLevel
 from appservices.signing.keys.core.document_code import code_of
-from appservices.signing.keys.core.issuing import STAMP_POLICY
-from appservices.signing.keys.core.stamp_authority import StampAuthority
 from appservices.signing.keys.document_cipher import decrypt, encrypt, increment_of
+from appservices.signing.sessions.core.parties import Party, Role, Stage
+from appservices.signing.sessions.core.records import Member, parties_sha256
+from appservices.signing.stamps.core import StampAuthority
 from tests.support.forgery import page
 from tests.support.node import ROOT, WIDGETS, node, why_no_node
 from tests.support.readers import by_pdfsig, by_pyhanko

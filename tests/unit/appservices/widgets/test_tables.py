@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from appservices.signing.core.table import TableError, read_table
+from appservices.signing.drafting.core.table import TableError, read_table
 from tests.support.node import why_no_node
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 

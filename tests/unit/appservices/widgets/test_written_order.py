@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import pytest
 
-from appservices.signing.core.order import OrderError, read_order
-from appservices.signing.core.parties import Role
+from appservices.signing.drafting.core.order import OrderError, read_order
+from appservices.signing.sessions.core.parties import Role
 from tests.support.node import why_no_node
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 
 if TYPE_CHECKING:
-    from appservices.signing.core.order import PartyOrder, Wanted
-    from appservices.signing.core.places import Place
+    from appservices.signing.drafting.core.order import PartyOrder, Wanted
+    from appservices.signing.places.core.places import Place
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
+from appservices.signing.commands.sign.session import read_link
 from appservices.signing.keys.csc import ProviderClient, ProviderSection
 from appservices.signing.keys.stampers import place_of
-from appservices.signing.sign_command.session import read_link
 from tests.support.tables import each_row
 from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, MalformedError

@@ -4,7 +4,7 @@ import { t } from "../../kit/i18n.js";
 import { OrderError, readOrder } from "./order.js";
 import { orderWords } from "./words.js";
 
-/** As in the chat: `ME` in `appservices/signing/service/naming.py`. */
+/** As in the chat: `ME` in `appservices/signing/sessions/service/naming.py`. */
 const ME = new Set(["me", "я", "ich", "мене", "меня"]);
 const isMe = (/** @type {string} */ account) => ME.has(account.toLowerCase());
 

@@ -1,6 +1,6 @@
 /**
  * Who signs, as people type it in the chat, read into rows: "2 of bob, carol then dave as witness of
- * bob on page 3 bottom right; copy to erin". The words are those of `appservices.signing.core.order`,
+ * bob on page 3 bottom right; copy to erin". The words are those of `appservices.signing.drafting.core.order`,
  * in every language; what a private document can't have is refused. Pure.
  *
  * @typedef {import("./rows.js").Person} Person

@@ -1,6 +1,6 @@
 /**
  * A table of people, as spreadsheets write it (CSV): an account and, if there is one, a name on each
- * line. Cells are parted as `appservices.signing.core.table` parts them. Pure.
+ * line. Cells are parted as `appservices.signing.drafting.core.table` parts them. Pure.
  *
  * @typedef {"text" | "mark" | "account" | "many" | "empty"} TableFault
  */

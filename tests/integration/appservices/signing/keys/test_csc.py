@@ -21,11 +21,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from appservices.signing.authority.core import issuing
+from appservices.signing.authority.core.issuing import Holder as Named
 from appservices.signing.keys import csc
 from appservices.signing.keys.core import csc as protocol
-from appservices.signing.keys.core import issuing
 from appservices.signing.keys.core.csc import ProviderRefusedError
-from appservices.signing.keys.core.issuing import Holder as Named
 from appservices.signing.keys.core.provider import KeyHome, KeyUnfitError
 from appservices.signing.keys.csc import ProviderClient, ProviderSection, RemoteKey, chosen
 from appservices.signing.keys.pades import sign_pdf

@@ -16,7 +16,7 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from appservices.signing.keys.core.issuing import Authority
+from appservices.signing.authority.core.issuing import Authority
 from appservices.signing.keys.revocation import Fetched, NoProofError, fetched_proofs
 from tests.support.bank import Bank, lists_served
 from tests.support.forgery import page

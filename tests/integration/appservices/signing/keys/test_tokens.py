@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from appservices.signing.keys.core.issuing import STAMP_POLICY
-from appservices.signing.keys.core.stamp_authority import StampAuthority
+from appservices.signing.authority.core.issuing import STAMP_POLICY
+from appservices.signing.authority.service.authorities import read_authorities
 from appservices.signing.keys.places import TokenKey, TokenSection, open_key, token_text
 from appservices.signing.keys.tokens import RESTART_S, PinRefusedError, Token, TokenError
-from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.sealing import Seals
+from appservices.signing.stamps.core import StampAuthority
+from appservices.signing.stamps.service.sealing import Seals
 from tests.support.programs import program
 from tests.support.signing import NOW, ms
 from tests.support.softhsm import PIN, SoftHsm, soft_hsm

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from appservices.signing.core.addition import (
+from appservices.signing.authority.core.stampers import Stampers
+from appservices.signing.papers.core.addition import (
     STAMP_AGE_MS_MAX,
     Claim,
     Expected,
@@ -22,7 +23,6 @@ from appservices.signing.core.addition import (
     check_claimed,
     check_claimed_stamp,
 )
-from appservices.signing.core.stampers import Stampers
 from tests.support.forgery import find, increment, page
 from tests.support.signing import NOW, Office, Person, ms, with_boxes
 from tests.support.tables import each_row

@@ -8,9 +8,13 @@ from typing import Any, Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from appservices.signing.core.anchors import CHAIN_MAX, Anchor, check_own
-from appservices.signing.core.errors import OwnCertificateError
-from appservices.signing.core.records import Level
+from appservices.signing.authority.core.anchors import (
+    CHAIN_MAX,
+    Anchor,
+    OwnCertificateError,
+    check_own,
+)
+from appservices.signing.authority.core.levels import Level
 from tests.support.bank import DAY, QUALIFIED, Bank
 from tests.support.signing import NOW, Office
 from tests.support.tables import each_row

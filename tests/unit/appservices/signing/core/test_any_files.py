@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.core.growing import begun
-from appservices.signing.core.papers.any_files import (
+from appservices.signing.papers.core.any_files import (
     ANY,
     FILENAME_CHARACTERS_MAX,
     ContainerUploadError,
@@ -17,7 +16,8 @@ from appservices.signing.core.papers.any_files import (
     safe_name,
     shortened,
 )
-from appservices.signing.core.papers.uploads import (
+from appservices.signing.papers.core.growing import begun
+from appservices.signing.papers.core.uploads import (
     UPLOAD_BYTES_MAX,
     EmptyFileError,
     NotPdfError,

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.core.appearance import appearance, look_of, name_to_show
-from appservices.signing.core.boxes import (
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.places.core.appearance import appearance, look_of, name_to_show
+from appservices.signing.places.core.boxes import (
     BOXES_MAX,
     FOOT_SEATS_MAX,
     Seat,
@@ -17,9 +18,8 @@ from appservices.signing.core.boxes import (
     foot_cells,
     seating,
 )
-from appservices.signing.core.parties import Role
-from appservices.signing.core.places import PageSize, Place, Side
-from appservices.signing.core.records import Level
+from appservices.signing.places.core.places import PageSize, Place, Side
+from appservices.signing.sessions.core.parties import Role
 from tests.support.tables import each_row
 from veche.documents.pdf.appearance import Look
 from veche.documents.pdf.letters import signature_font
@@ -29,7 +29,7 @@ from veche.protocol.errors import MalformedError
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 A4 = PageSize(595.28, 841.89)
-CATALOGUE = Catalogue.load("appservices.signing.core.papers")
+CATALOGUE = Catalogue.load("appservices.signing.papers")
 
 
 def test_a_place_of_typst_is_measured_from_the_other_corner() -> None:

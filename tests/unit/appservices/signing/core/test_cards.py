@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import attrs
 
-from appservices.signing.core.parties import Party, PartyState, Role, Stage
-from appservices.signing.core.records import (
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.cards.texts.cards import card_doc, is_in_force, result_words
+from appservices.signing.cards.texts.news import file_caption, result_doc
+from appservices.signing.sessions.core.parties import Party, PartyState, Role, Stage
+from appservices.signing.sessions.core.records import (
     Clause,
     ClauseKind,
-    Level,
-    Matter,
     Member,
     Mode,
     Paper,
     Session,
     SessionEffect,
+    Subject,
 )
-from appservices.signing.core.session import State
-from appservices.signing.core.texts.cards import card_doc, is_in_force, result_words
-from appservices.signing.core.texts.news import file_caption, result_doc
-from appservices.signing.core.texts.words import counted, headed
-from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.sessions.core.session import State
+from appservices.signing.sessions.service.conversation import CATALOGUE
+from appservices.signing.sessions.texts.words import counted, headed
 from tests.support.tables import each_row
 from veche.protocol.ids import Ulid
 from veche.protocol.message import body, edit, text
@@ -56,7 +56,7 @@ def session(count: int = 2, **more: object) -> Session:
         may_delegate=False,
         stages=(Stage(tuple(ids)),),
         members=members,
-        matter=Matter("Lease", "lease.pdf", "Carol Clark", b"k" * 32),
+        subject=Subject("Lease", "lease.pdf", "Carol Clark", b"k" * 32),
         deadline_at_ms=1_796_256_000_000,
         made_at_ms=1,
         paper=Paper(b"d" * 32, 1000, 3, b"b" * 32),
@@ -150,8 +150,8 @@ def test_the_result_says_who_has_signed_by_hand() -> None:
 
 def test_the_shorter_card_always_fits() -> None:
     clauses = tuple(Clause(f"c{n}", "§" * 80, ClauseKind.UNFAIR, n + 1) for n in range(50))
-    matter = Matter("Ы" * 200, "x.pdf", "Ы" * 100, b"k" * 32, clauses)
-    made = session(200, matter=matter)
+    subject = Subject("Ы" * 200, "x.pdf", "Ы" * 100, b"k" * 32, clauses)
+    made = session(200, subject=subject)
     long = tuple(attrs.evolve(one, name="Ж" * 100) for one in made.members)
     made = attrs.evolve(made, members=long)
     page = PAGE + "x" * 200
@@ -165,8 +165,8 @@ def test_the_shorter_card_always_fits() -> None:
 
 def blind(state: State = State.OPEN) -> Session:
     """A session whose document the service does not see."""
-    matter = Matter("", "", "@carol:example.org", b"k" * 32)
-    return session(mode=Mode.BLIND, title_sha256=b"t" * 32, matter=matter, state=state)
+    subject = Subject("", "", "@carol:example.org", b"k" * 32)
+    return session(mode=Mode.BLIND, title_sha256=b"t" * 32, subject=subject, state=state)
 
 
 @each_row("language", LANGUAGES)

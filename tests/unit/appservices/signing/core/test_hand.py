@@ -7,15 +7,11 @@ import itertools
 import attrs
 import pytest
 
-from appservices.signing.core.errors import ByHandError
-from appservices.signing.core.guests import Registrar
-from appservices.signing.core.hand import (
-    check_by_hand,
-    is_written,
-    witness_of,
-    writer_of,
-)
-from appservices.signing.core.parties import (
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.sessions.core.errors import ByHandError
+from appservices.signing.sessions.core.guests import Registrar
+from appservices.signing.sessions.core.hand import check_by_hand, is_written, witness_of, writer_of
+from appservices.signing.sessions.core.parties import (
     CAN_ACT,
     Party,
     PartyState,
@@ -24,18 +20,17 @@ from appservices.signing.core.parties import (
     Role,
     Stage,
 )
-from appservices.signing.core.records import (
+from appservices.signing.sessions.core.records import (
     Clause,
     ClauseKind,
-    Level,
-    Matter,
     Member,
     Mode,
     Session,
     SessionEffect,
+    Subject,
     clauses_of,
 )
-from appservices.signing.core.session import State
+from appservices.signing.sessions.core.session import State
 from tests.support.tables import each_row
 from veche.protocol.ids import Ulid, UserId
 
@@ -53,7 +48,7 @@ WRITER = Member(
 WITNESS = Member(Party("p2", Role.WITNESS, of="p1"), CAROL, "Carol", "Sig2", Level.ADVANCED)
 ALICE = Member(Party("p3", Role.SIGNER), "@alice:example.org", "Alice", "Sig3", Level.ADVANCED)
 STATES = list(PartyState)
-TEXT = Matter("Notes", "notes.txt", "Carol", b"", kind="text/plain")
+TEXT = Subject("Notes", "notes.txt", "Carol", b"", kind="text/plain")
 
 
 def session(*members: Member, **changes: object) -> Session:
@@ -68,7 +63,7 @@ def session(*members: Member, **changes: object) -> Session:
         may_delegate=False,
         stages=(Stage(parties),),
         members=members,
-        matter=Matter("Lease", "lease.pdf", "Carol", b"k" * 32),
+        subject=Subject("Lease", "lease.pdf", "Carol", b"k" * 32),
         deadline_at_ms=2,
         made_at_ms=1,
     )
@@ -108,8 +103,8 @@ def test_a_registrar_may_get_a_copy_and_be_the_witness_of_two() -> None:
         (session(as_(WRITER, Role.APPROVER, WRITER.person), WITNESS), "level"),
         (session(attrs.evolve(WRITER, level_min=Level.ADVANCED), WITNESS), "level"),
         (session(WRITER, WITNESS, mode=Mode.BLIND), "file"),
-        (session(WRITER, WITNESS, matter=TEXT), "file"),
-        (session(WRITER, WITNESS, matter=attrs.evolve(TEXT, kind="", template={})), "template"),
+        (session(WRITER, WITNESS, subject=TEXT), "file"),
+        (session(WRITER, WITNESS, subject=attrs.evolve(TEXT, kind="", template={})), "template"),
     ],
 )  # fmt: skip
 def test_whoever_may_not_is_told_why(held: Session, why: str) -> None:
@@ -129,8 +124,8 @@ def test_nothing_is_written_before_the_papers_were_seen(state: PartyState) -> No
 
 def test_who_writes_answers_to_all_clauses_and_their_witness_to_none() -> None:
     unfair = Clause("c1", "Deposit", ClauseKind.UNFAIR, 1, fields=("Sig3",))
-    matter = Matter("Lease", "lease.pdf", "Carol", b"", clauses=(unfair,))
-    held = session(WRITER, WITNESS, ALICE, matter=matter)
+    subject = Subject("Lease", "lease.pdf", "Carol", b"", clauses=(unfair,))
+    held = session(WRITER, WITNESS, ALICE, subject=subject)
 
     assert clauses_of(held, WRITER) == clauses_of(held, ALICE) == (unfair,)
     assert clauses_of(held, WITNESS) == ()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from appservices.signing.core.errors import IdentificationOverError
-from appservices.signing.core.evidence.record import identification_of
-from appservices.signing.core.identification import (
+from appservices.signing.evidence.core.record import identification_of
+from appservices.signing.identification.core import (
     LASTS_MS,
     TABLE,
     Identification,
@@ -15,6 +14,7 @@ from appservices.signing.core.identification import (
     IdentificationState,
     step,
 )
+from appservices.signing.sessions.core.errors import IdentificationOverError
 from tests.support.tables import each_row
 from veche.protocol.ids import Ulid, UserId
 

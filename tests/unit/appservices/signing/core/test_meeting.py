@@ -7,9 +7,7 @@ import itertools
 import attrs
 import pytest
 
-from appservices.signing.core.errors import MeetingOverError
-from appservices.signing.core.guests import guest_id, is_guest, is_same_name
-from appservices.signing.core.meeting import (
+from appservices.signing.meetings.core import (
     LASTS_MS,
     TABLE,
     TABLET_MS,
@@ -18,6 +16,8 @@ from appservices.signing.core.meeting import (
     MeetingState,
     step,
 )
+from appservices.signing.sessions.core.errors import MeetingOverError
+from appservices.signing.sessions.core.guests import guest_id, is_guest, is_same_name
 from tests.support.tables import each_row
 from veche.protocol.ids import Ulid, UserId
 

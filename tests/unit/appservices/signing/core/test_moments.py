@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.core.quiet import QuietHours
-from appservices.signing.core.until import read_until
+from appservices.signing.drafting.core.until import read_until
+from appservices.signing.sessions.core.quiet import QuietHours
 from tests.support.tables import each_row
 
 BERLIN = ZoneInfo("Europe/Berlin")

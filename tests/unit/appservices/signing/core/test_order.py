@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from appservices.signing.core.order import (
+from appservices.signing.drafting.core.order import (
     OrderError,
     OrderProblem,
     PartyOrder,
@@ -19,8 +19,8 @@ from appservices.signing.core.order import (
     read_order,
     write_order,
 )
-from appservices.signing.core.parties import Role
-from appservices.signing.core.places import (
+from appservices.signing.drafting.texts import GUEST_ORDER, ORDERS
+from appservices.signing.places.core.places import (
     HEIGHTS,
     PAGE_MAX,
     POINT_MAX,
@@ -31,8 +31,8 @@ from appservices.signing.core.places import (
     Side,
     covering,
 )
-from appservices.signing.core.texts.draft import GUEST_ORDER, ORDERS
-from appservices.signing.service.scene import CATALOGUE
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.sessions.service.conversation import CATALOGUE
 from tests.support.tables import each_row
 from veche.protocol.texts.catalogue import LANGUAGES
 

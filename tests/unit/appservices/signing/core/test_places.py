@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.core.boxes import BoxError, Fault, Seat, Seating, check_boxes, seating
-from appservices.signing.core.places import (
+from appservices.signing.places.core.boxes import (
+    BoxError,
+    Fault,
+    Seat,
+    Seating,
+    check_boxes,
+    seating,
+)
+from appservices.signing.places.core.places import (
     Area,
     PageSize,
     Place,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.core.parties import (
+from appservices.signing.sessions.core.parties import (
     CAN_ACT,
     PARTIES_MAX,
     STAGES_MAX,
@@ -23,7 +23,7 @@ from appservices.signing.core.parties import (
     Stage,
     check_plan,
 )
-from appservices.signing.core.session import (
+from appservices.signing.sessions.core.session import (
     BROKEN_OFF,
     ENDED,
     TABLE,

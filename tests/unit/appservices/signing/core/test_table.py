@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.core.table import (
+from appservices.signing.drafting.core.table import (
     CELL_CHARACTERS_MAX,
     COLUMNS_MAX,
     TableError,

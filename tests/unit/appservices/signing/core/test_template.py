@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from appservices.signing.core.parties import Role
-from appservices.signing.core.template import (
+from appservices.signing.sessions.core.parties import Role
+from appservices.signing.templates.core import (
     TEMPLATE_BYTES_MAX,
     Filling,
     TemplateError,

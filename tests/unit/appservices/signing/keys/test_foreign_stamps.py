@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from appservices.signing.authority.core.issuing import STAMP_POLICY
 from appservices.signing.keys.core.foreign_stamps import believed_token, token_of_anybody
-from appservices.signing.keys.core.issuing import STAMP_POLICY
-from appservices.signing.keys.core.stamp_authority import RequestError, StampAuthority, refusal
+from appservices.signing.stamps.core import RequestError, StampAuthority, refusal
 from tests.support.bank import Bank
 from tests.support.signing import NOW, Office, ms
 from tests.support.tables import each_row

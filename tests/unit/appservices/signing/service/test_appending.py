@@ -18,7 +18,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 from pyhanko.sign.diff_analysis import ModificationLevel
 
-from appservices.signing.core.papers.uploads import (
+from appservices.signing.papers.core.uploads import (
     ActingSignedError,
     BrokenSignedError,
     FinalSignedError,
@@ -30,7 +30,7 @@ from appservices.signing.core.papers.uploads import (
     Upload,
     UploadError,
 )
-from appservices.signing.service.appending import free_names, looked_at, read_pdf
+from appservices.signing.papers.service.appending import free_names, looked_at, read_pdf
 from tests.support import elsewhere
 from tests.support.forgery import FORGED, find, increment, page
 from tests.support.other_programs import UNREAD

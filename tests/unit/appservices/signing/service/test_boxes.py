@@ -15,13 +15,13 @@ import typst
 from PIL import Image, ImageChops
 from pyhanko.sign.diff_analysis import ModificationLevel
 
-from appservices.signing.core.boxes import BoxError, Seat
-from appservices.signing.core.papers.sheet import Sheet
-from appservices.signing.core.papers.uploads import PAGES_MAX, UploadTooLargeError
-from appservices.signing.core.places import Area, Place, Side
-from appservices.signing.service.boxes import with_named_boxes, with_signature_boxes
-from appservices.signing.service.drawing import page_sizes
-from appservices.signing.service.uploads import normalised
+from appservices.signing.papers.core.uploads import PAGES_MAX, UploadTooLargeError
+from appservices.signing.papers.service.uploads import normalised
+from appservices.signing.papers.texts.sheet import Sheet
+from appservices.signing.places.core.boxes import BoxError, Seat
+from appservices.signing.places.core.places import Area, Place, Side
+from appservices.signing.places.service.boxes import with_named_boxes, with_signature_boxes
+from appservices.signing.places.service.drawing import page_sizes
 from tests.support import uploads
 from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko

@@ -11,9 +11,9 @@ from tests.support.processes import ROOT
 @pytest.mark.parametrize(
     "module",
     [
-        "appservices.signing.core.judged",
-        "appservices.signing.service.drawing",
-        "appservices.signing.service.uploads",
+        "appservices.signing.papers.core.judged",
+        "appservices.signing.places.service.drawing",
+        "appservices.signing.papers.service.uploads",
     ],
 )
 def test_no_child_of_the_sandbox_loads_models_languages_or_servers(module: str) -> None:

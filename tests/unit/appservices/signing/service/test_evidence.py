@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence, read_evidence
-from appservices.signing.core.evidence.record import Evidence
-from appservices.signing.keys.core.issuing import Authority, Holder, seal_certificate
-from appservices.signing.service.authorities import Authorities
-from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
-from appservices.signing.service.sealing import Seals
+from appservices.signing.authority.core.issuing import Authority, Holder, seal_certificate
+from appservices.signing.authority.service.authorities import Authorities
+from appservices.signing.closing.service.evidence import (
+    closed_report,
+    evidence_report,
+    sealed_report,
+)
+from appservices.signing.evidence.core.checks import check_evidence, read_evidence
+from appservices.signing.evidence.core.record import Evidence
+from appservices.signing.stamps.service.sealing import Seals
 from tests.support import evidence as made
 from tests.support.forgery import page
 from tests.support.programs import program

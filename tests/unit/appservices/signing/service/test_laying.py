@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.signing.core.parties import Party, Role, Stage
-from appservices.signing.core.records import Level, Matter, Member, Session, SessionEffect
-from appservices.signing.core.session import State
-from appservices.signing.service.laying import rules_of, seats_of
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.drafting.service.laying import rules_of, seats_of
+from appservices.signing.sessions.core.parties import Party, Role, Stage
+from appservices.signing.sessions.core.records import Member, Session, SessionEffect, Subject
+from appservices.signing.sessions.core.session import State
 from tests.support.tables import each_row
 from veche.protocol.ids import Ulid
 from veche.protocol.texts.catalogue import LANGUAGES
@@ -41,7 +42,7 @@ def session(
         may_delegate=False,
         stages=tuple(stages),
         members=members,
-        matter=Matter("Lease", "lease.pdf", "Alice Adams", bytes(32)),
+        subject=Subject("Lease", "lease.pdf", "Alice Adams", bytes(32)),
         deadline_at_ms=0,
         made_at_ms=0,
     )

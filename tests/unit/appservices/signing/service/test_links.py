@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from appservices.signing.core.parties import Party, Role
-from appservices.signing.core.records import Level, Member
-from appservices.signing.service.naming import name_of, user_named
-from appservices.signing.service.tokens import (
+from appservices.signing.authority.core.levels import Level
+from appservices.signing.sessions.core.parties import Party, Role
+from appservices.signing.sessions.core.records import Member
+from appservices.signing.sessions.service.naming import name_of, user_named
+from appservices.signing.sessions.service.tokens import (
     CHARACTERS,
     PartyToken,
     is_token,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from appservices.signing.cli import make_authority
+from appservices.signing.authority.core.issuing import STAMP_POLICY
+from appservices.signing.authority.service.upkeep import SOON
+from appservices.signing.commands.ca import make_authority
 from appservices.signing.config import SigningSection, StampsSection
-from appservices.signing.keys.core.issuing import STAMP_POLICY
-from appservices.signing.keys.core.stamp_authority import StampAuthority
-from appservices.signing.service.probing import examine
-from appservices.signing.service.upkeep import SOON
 from appservices.signing.spec import SERVICE
+from appservices.signing.stamps.core import StampAuthority
+from appservices.signing.stamps.service.probing import examine
 from tests.support.bank import DAY, Bank
 from tests.support.signing import ms
 from tests.support.tsa import stamps_served

@@ -17,15 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appservices.signing import template_command
-from appservices.signing.core.template import Filling, TemplateError
-from appservices.signing.service.templates import (
+from appservices.signing.commands import template as template_command
+from appservices.signing.papers.service.uploads import normalised
+from appservices.signing.templates.core import Filling, TemplateError
+from appservices.signing.templates.service.templates import (
     check_folder,
     make_document,
     read_folder,
     sample,
 )
-from appservices.signing.service.uploads import normalised
 from tests.support.programs import program
 from tests.support.signing import NOW, Office
 from veche.documents.pdf.appearance import Look
@@ -37,7 +37,7 @@ from veche.protocol.errors import ConfigError, VecheError
 from veche.protocol.forms import FieldContext, parse_values
 
 if TYPE_CHECKING:
-    from appservices.signing.service.templates import FolderTemplate, MadeDocument
+    from appservices.signing.templates.service.templates import FolderTemplate, MadeDocument
 
 TEMPLATES = Path(__file__).parents[5] / "config/signing"
 NAMES = sorted(one.name for one in TEMPLATES.iterdir())

@@ -9,11 +9,11 @@ import attrs
 import pytest
 from cryptography import x509
 
-from appservices.signing.cli import make_authority, open_authority
+from appservices.signing.authority.core.issuing import Revoked
+from appservices.signing.authority.service.authorities import read_authorities
+from appservices.signing.authority.service.upkeep import SOON, STAMPS_LIFE, look
+from appservices.signing.commands.ca import make_authority, open_authority
 from appservices.signing.config import SigningSection
-from appservices.signing.keys.core.issuing import Revoked
-from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.upkeep import SOON, STAMPS_LIFE, look
 from appservices.signing.spec import SERVICE
 from tests.unit.veche.cli.diagnosis.patients import patient
 from veche.cli.diagnosis.services import look_at_services

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appservices.signing.core.papers.uploads import (
+from appservices.signing.papers.core.uploads import (
     PAGES_MAX,
     UPLOAD_BYTES_MAX,
     EmptyError,
@@ -29,7 +29,7 @@ from appservices.signing.core.papers.uploads import (
     note_texts,
     refusal_text,
 )
-from appservices.signing.service.uploads import normalised, read_upload
+from appservices.signing.papers.service.uploads import normalised, read_upload
 from tests.support import uploads
 from tests.support.catalogues import catalogue_problems
 from tests.support.forgery import increment, page
@@ -301,7 +301,7 @@ def test_all_mixtures_come_into_the_profile(
 
 
 def test_every_refusal_and_note_says_in_each_language_what_to_do() -> None:
-    catalogue = Catalogue.load("appservices.signing.core.papers")
+    catalogue = Catalogue.load("appservices.signing.papers")
     kinds = (
         UploadError,
         NotPdfError,
@@ -332,7 +332,7 @@ def test_each_kind_of_refusal_has_its_own_code() -> None:
 
 
 def test_the_catalogues_of_papers_are_whole() -> None:
-    assert catalogue_problems("appservices.signing.core.papers") == []
+    assert catalogue_problems("appservices.signing.papers") == []
 
 
 def test_a_large_file_fits_into_the_bounds() -> None:

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.keys.core import issuing
-from appservices.signing.keys.core.issuing import Revoked
+from appservices.signing.authority.core import issuing
+from appservices.signing.authority.core.issuing import Revoked
 from tests.support.containers import (
     FILES,
     LEASE,

@@ -17,7 +17,7 @@ from cryptography.x509 import ocsp as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.keys.core.issuing import DAY, Authority, Holder, root_certificate
+from appservices.signing.authority.core.issuing import DAY, Authority, Holder, root_certificate
 from tests.support import containers
 from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import page

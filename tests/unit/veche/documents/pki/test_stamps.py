@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.keys.core.issuing import STAMP_POLICY
-from appservices.signing.keys.core.stamp_authority import (
+from appservices.signing.authority.core.issuing import STAMP_POLICY
+from appservices.signing.stamps.core import (
     REQUEST_BYTES_MAX,
     RequestError,
     StampAuthority,

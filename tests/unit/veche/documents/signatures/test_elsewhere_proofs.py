@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko_certvalidator import ValidationContext
 
-from appservices.signing.keys.core.issuing import DAY
+from appservices.signing.authority.core.issuing import DAY
 from tests.support.bank import Bank
 from tests.support.elsewhere import Identity, packed_page, sign
 from tests.support.elsewhere import new_key as key_of

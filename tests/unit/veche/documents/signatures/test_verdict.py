@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.keys.core import issuing
-from appservices.signing.keys.core.issuing import Revoked
+from appservices.signing.authority.core import issuing
+from appservices.signing.authority.core.issuing import Revoked
 from tests.support.forgery import (
     FORGED,
     closed_by_attacker,
@@ -43,7 +43,7 @@ from veche.documents.signatures.words import words_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from appservices.signing.keys.core.issuing import Authority
+    from appservices.signing.authority.core.issuing import Authority
 
 from tests.support.tables import each_row
 from veche.documents.signatures.report import Report

@@ -160,7 +160,7 @@ def test_the_server_and_its_children_end_with_their_process(tmp_path: Path) -> N
 
 
 def test_only_modules_that_say_so_are_imported_for_all() -> None:
-    from appservices.signing.service.drawing import read_pages  # noqa: PLC0415 -- says so
+    from appservices.signing.places.service.drawing import read_pages  # noqa: PLC0415 -- says so
 
     # `sleeping` is of a module that imports pytest.
     with pytest.raises(SandboxError, match="cannot be read"):

@@ -8,7 +8,7 @@ import zlib
 import pikepdf
 import pytest
 
-from appservices.signing.core.evidence.attachments import attachment
+from appservices.signing.evidence.core.attachments import attachment
 from tests.support.forgery import page, stream
 from tests.support.tables import each_row
 from veche.documents.pdf.document import Document

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from appservices.signing.core.evidence.checks import check_evidence
-from appservices.signing.core.evidence.record import Evidence
+from appservices.signing.evidence.core.checks import check_evidence
+from appservices.signing.evidence.core.record import Evidence
 from tests.support import evidence as made
 from tests.support.forgery import page
 from tests.support.keys import Passkey

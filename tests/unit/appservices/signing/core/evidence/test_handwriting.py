@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.signing.core.evidence.handwriting import (
+from appservices.signing.evidence.core.handwriting import (
     HEIGHT,
     LENGTH_MIN,
     POINTS_MAX,

@@ -1,0 +1,1 @@
+"""The authority's folder: read, looked after, and keys made for it."""

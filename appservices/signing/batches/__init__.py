@@ -1,0 +1,1 @@
+"""Many documents from one template, for an organisation."""

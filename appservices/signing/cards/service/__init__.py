@@ -1,0 +1,1 @@
+"""Cards asked once and edited in place; news told to parties and requesters."""

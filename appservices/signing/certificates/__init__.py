@@ -1,0 +1,1 @@
+"""Certificates of persons: kept, listed and revoked."""

@@ -1,0 +1,1 @@
+"""The chats of persons with the signing bot."""

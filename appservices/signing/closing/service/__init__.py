@@ -1,0 +1,1 @@
+"""How a file is sealed, closed and reported on."""

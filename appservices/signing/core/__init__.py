@@ -1,1 +1,0 @@
-"""The pure part of signing: sessions and who takes part in them."""

@@ -1,1 +1,0 @@
-"""What the signing bot says, as documents of messages."""

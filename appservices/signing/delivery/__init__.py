@@ -1,0 +1,1 @@
+"""The closed file: handed out, kept for a while, and deleted."""

@@ -1,0 +1,1 @@
+"""Handing out closed files, and deleting what is kept of them."""

@@ -1,0 +1,1 @@
+"""Sessions before they are sent: who signs, where, until when."""

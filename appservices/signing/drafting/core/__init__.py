@@ -1,0 +1,1 @@
+"""What people type while they prepare a document, read: who signs, until when, tables."""

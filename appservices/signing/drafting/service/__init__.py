@@ -1,0 +1,1 @@
+"""Preparing a document with its requester, and sending it."""

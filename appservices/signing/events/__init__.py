@@ -1,0 +1,1 @@
+"""The events of organisations, for whoever asks for them and for webhooks."""

@@ -1,0 +1,1 @@
+"""Guardians of signatures: their rules, and the documents that they are asked about."""

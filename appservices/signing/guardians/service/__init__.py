@@ -1,0 +1,1 @@
+"""How a rule comes to count, and how guardians agree to a document."""

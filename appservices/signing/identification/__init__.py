@@ -1,0 +1,1 @@
+"""Identifying somebody with an account in person."""

@@ -1,0 +1,1 @@
+"""The steps of identifying somebody, and the registrar's and the person's chats."""

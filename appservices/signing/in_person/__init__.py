@@ -1,0 +1,1 @@
+"""Signing in person: by a guest's phone, or by hand on a tablet of the office."""

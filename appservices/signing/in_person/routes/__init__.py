@@ -1,0 +1,1 @@
+"""What a guest's phone and a tablet ask over HTTP."""

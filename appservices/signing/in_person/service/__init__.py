@@ -1,0 +1,1 @@
+"""Guests and registrars who meet, at a phone or a tablet."""

@@ -1,0 +1,1 @@
+"""What registrars read and say of somebody who signs in person."""

@@ -1,0 +1,1 @@
+"""Documents that organisations have signed over HTTP."""

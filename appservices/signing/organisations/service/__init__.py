@@ -1,0 +1,1 @@
+"""Drafts of organisations, from files and templates, and what became of them."""

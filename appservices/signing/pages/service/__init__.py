@@ -1,0 +1,1 @@
+"""Sessions as pages show them."""

@@ -1,0 +1,1 @@
+"""What parties and the requester do in a session, and what follows from it."""

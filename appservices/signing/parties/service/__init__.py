@@ -1,0 +1,1 @@
+"""Acts of parties, what their keys approve, and what follows."""

@@ -1,0 +1,1 @@
+"""Where in a document people sign, and how a signature looks there."""

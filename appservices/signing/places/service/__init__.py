@@ -1,0 +1,1 @@
+"""Boxes laid and drawn into a document."""

@@ -1,0 +1,1 @@
+"""Private documents: sent by a page, closed by a page."""

@@ -1,0 +1,1 @@
+"""A document as whoever asks for the signatures sees it."""

@@ -1,0 +1,1 @@
+"""What is said over HTTP by whoever asks for signatures."""

@@ -1,0 +1,23 @@
+"""What is said over HTTP between whoever asks for signatures and the service, of one document.
+
+The document itself is a ``SessionView``, as its parties see it: see ``signing_api``.
+"""
+
+from __future__ import annotations
+
+from appservices.signing.parties.api.parties import SessionView
+from veche.protocol.wire import Wire
+
+
+class RemindedView(Wire):
+    """Who is reminded.
+
+    Attributes:
+        count: How many are.
+        waiting: How many can act now: the others were reminded often enough, or have no chat.
+        view: The document as it stands.
+    """
+
+    count: int
+    waiting: int
+    view: SessionView

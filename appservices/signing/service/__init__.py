@@ -1,1 +1,0 @@
-"""What the service of signing does."""

@@ -1,0 +1,1 @@
+"""A session and who takes part in it, pure: values in, values out."""

@@ -1,0 +1,1 @@
+"""SQL of sessions, their parties and their files."""

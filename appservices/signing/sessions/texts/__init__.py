@@ -1,0 +1,1 @@
+"""Words about sessions that all others use."""

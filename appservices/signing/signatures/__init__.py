@@ -1,0 +1,1 @@
+"""Signatures: the certificates that they need, and how they are taken."""

@@ -1,0 +1,1 @@
+"""Seals and time stamps: by this site, or by an authority elsewhere."""

@@ -1,0 +1,1 @@
+"""Seals and time stamps over digests; the files stay where they are."""

@@ -1,0 +1,1 @@
+"""Templates of documents, filled in and made."""

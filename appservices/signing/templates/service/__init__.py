@@ -1,0 +1,1 @@
+"""Templates checked and filled in, with and without a chat."""
