@@ -1,4 +1,4 @@
-"""What a registrar reads of somebody who has no account: that they wait, which papers they show."""
+"""The text for a registrar about somebody without an account: they wait, and show which papers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What people type while they prepare a document, read: who signs, until when, tables."""
+"""Read what people type while they prepare a document: who signs, until when, tables."""

@@ -89,7 +89,7 @@ def is_same_name(one: str, other: str) -> bool:
 
 @attrs.frozen
 class Written:
-    """What a party has written by hand, as it stands in their session.
+    """The words and strokes of a party by hand, as they stand in their session.
 
     Attributes:
         meeting: Id of the meeting in which they did.
