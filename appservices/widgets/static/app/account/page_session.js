@@ -51,6 +51,7 @@ export function keepSigned() {
             void ensureSession().catch(() => {});
     };
     whenAccountChanges(look);
+    whenOpened(({ client }) => client.on(/** @type {any} */ ("crypto.devicesUpdated"), look));
     readTalk();
     document.addEventListener("visibilitychange", () => {
         if (document.visibilityState === "visible") look();
@@ -75,6 +76,9 @@ export async function signInSecret() {
     if (phase === "elsewhere") return otherOr(signInSecret, "link");
     if (!opened) throw new NoLinkError("not open");
     const { client } = opened;
+    const { isVerified } = await import("../client/identity.js");
+    // Bots take no word of it, and tell the person so.
+    if (!(await isVerified(opened))) throw new NoLinkError("this device is not confirmed");
     const room = await botRoom(client);
     const found = answerIn(client, room, (content) => {
         // In other messages bots repeat what people have written, which may be a link of theirs.
