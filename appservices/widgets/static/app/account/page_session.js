@@ -76,9 +76,10 @@ export async function signInSecret() {
     if (phase === "elsewhere") return otherOr(signInSecret, "link");
     if (!opened) throw new NoLinkError("not open");
     const { client } = opened;
-    const { isVerified } = await import("../client/identity.js");
-    // Bots take no word of it, and tell the person so.
-    if (!(await isVerified(opened))) throw new NoLinkError("this device is not confirmed");
+    const { hasIdentity, isVerified } = await import("../client/identity.js");
+    // Bots take no word of a device that its person's identity did not sign, and tell them so.
+    if ((await hasIdentity(opened)) && !(await isVerified(opened)))
+        throw new NoLinkError("this device is not confirmed");
     const room = await botRoom(client);
     const found = answerIn(client, room, (content) => {
         // In other messages bots repeat what people have written, which may be a link of theirs.
