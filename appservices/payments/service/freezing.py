@@ -22,15 +22,17 @@ from appservices.payments.service import (
     escrow_moves,
     escrows,
     files,
+    guardians,
     mandates,
     moving,
     paying,
     settling,
 )
 from appservices.payments.service.work import Outcome
-from appservices.payments.store import attempts, holders
+from appservices.payments.store import attempts, guards, holders
 from appservices.payments.store import bills as bill_store
 from appservices.payments.store import payments as store
+from veche.bots.guardian_rules import COMING
 from veche.protocol.approval import MandateShown
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
@@ -105,6 +107,8 @@ def freeze(scene: Conversation, person: UserId, *, may_end: bool = True) -> Doc:
         for share in bill_store.shares(scene.txn, bill_id):
             if share.payment.payer == holder.id:
                 paying.cancel(scene, files.matter_of(scene, share))
+    for rule in guards.rules_of(scene.txn, holder.id, COMING):
+        guardians.RULES.end(scene, rule)
     escrows.stop_all(scene, holder.id)
     # Also of those that were taken back.
     escrows.forget_decisions(scene, holder.id)
