@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import time
 from hashlib import sha1
@@ -130,9 +132,15 @@ def test_who_writes_while_the_bridge_is_down_is_told_and_can_send_it_again(
 def test_an_answer_waits_for_a_server_that_is_away(town: XmppTown, bob: Citizen) -> None:
     settle(town, bob)
     [(before,)] = town.query(TAKEN)
-    bob.send("menu")
-    wait_until(lambda: town.query(TAKEN) != [(before,)], 30, "the message does not come in")
-    town.server.stop()
+    office = town.house.replicas[0].pid
+    # Else it may answer before the server is away.
+    os.kill(office, signal.SIGSTOP)
+    try:
+        bob.send("menu")
+        wait_until(lambda: town.query(TAKEN) != [(before,)], 30, "the message does not come in")
+        town.server.stop()
+    finally:
+        os.kill(office, signal.SIGCONT)
     waits = "SELECT attempts FROM bridges.remote_outbox WHERE sealed IS NOT NULL AND reason <> ''"
     wait_until(lambda: town.query(waits) != [], 60, "nothing was tried meanwhile")
     bob.person.stop()
