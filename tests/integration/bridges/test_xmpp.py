@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 LANGUAGE: Final = "Which language do you prefer?"
 MENU: Final = "What do you need?"
+AWAY_TRIES: Final = 4
+"""More than a message takes that is on its way when the server goes."""
 TAKEN: Final = "SELECT count(*) FROM bridges.remote_inbox"
 
 
@@ -141,8 +143,12 @@ def test_an_answer_waits_for_a_server_that_is_away(town: XmppTown, bob: Citizen)
         town.server.stop()
     finally:
         os.kill(office, signal.SIGCONT)
-    waits = "SELECT attempts FROM bridges.remote_outbox WHERE sealed IS NOT NULL AND reason <> ''"
-    wait_until(lambda: town.query(waits) != [], 60, "nothing was tried meanwhile")
+    away = town.counted("veche_bridge_out_total", end="away")
+
+    def tries() -> float:
+        return town.counted("veche_bridge_out_total", end="away") - away
+
+    wait_until(lambda: tries() >= AWAY_TRIES, 60, "nothing was tried meanwhile")
     bob.person.stop()
     connections = town.connections()
     town.server.start()
@@ -150,8 +156,8 @@ def test_an_answer_waits_for_a_server_that_is_away(town: XmppTown, bob: Citizen)
     wait_until(lambda: town.connections() > connections, 30, "the bridge does not come back")
 
     settle(town, bob)
-    [(after,)] = town.query("SELECT max(attempts) FROM bridges.remote_outbox")
-    assert after == 1, "time without a server counts as no attempt"
+    [(attempts,)] = town.query("SELECT max(attempts) FROM bridges.remote_outbox")
+    assert int(str(attempts)) < AWAY_TRIES, "time without a server counts as no attempt"
 
 
 def test_nobody_writes_in_the_name_of_another(
