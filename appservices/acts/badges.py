@@ -14,8 +14,8 @@ import attrs
 
 from appservices.acts import store, texts
 from veche.acts import signed_tree
-from veche.contracts.directory.receipts import ReceiptRefusedError
 from veche.contracts.directory.snapshot import Standing
+from veche.messaging.outbox.answers import GUARD_KEY
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.matrix.client import MatrixError, path
@@ -34,13 +34,22 @@ logger = logging.getLogger(__name__)
 
 OFFICIAL: Final = "org.veche.official"
 _LATER: Final = (429, 500, 502, 503, 504)
-"""Answers of a homeserver that will answer otherwise."""
+"""Answers of a homeserver in trouble."""
 EVERY_MS: Final = 3_000
 """How often it is looked for rooms that have none yet."""
 ROOMS_MAX: Final = 50
 """Rooms of one look."""
 ENTRY_BYTES_MAX: Final = 8 * 1024
 """Of an entry that fits into the state of a room with its proof."""
+
+
+def is_for_now(error: MatrixError) -> bool:
+    """Whether a homeserver will answer otherwise: it is in trouble, or its event guard refused.
+
+    The guard reads the directory a moment after we do. It answers with a code of its own only where
+    the request names a device, which the one for a badge does not.
+    """
+    return error.status in _LATER or GUARD_KEY in error.extra
 
 
 class Badges:
@@ -119,7 +128,7 @@ class Badges:
                 where = path("rooms", room_id, "state", OFFICIAL, "")
                 await client.call("PUT", where, user=bot, body=content)
         except MatrixError as e:
-            if e.status in _LATER or e.errcode == ReceiptRefusedError.errcode:
+            if is_for_now(e):
                 return False
             # The bot has left, or lets nobody change the state: asking again changes nothing.
             logger.info("%s gets no badge of %s: %s", room_id, bot, e.errcode)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+from appservices.acts.badges import is_for_now
 from tests.support.calls import request
 from tests.support.directories import account, signer
 from tests.support.event_receipts import OFFICE, Log, directory, log_signer
@@ -23,6 +24,7 @@ from tests.support.synapse_federation import federated_homeserver
 from tests.support.synapse_workers import CREATOR, homeserver_with_workers
 from veche.contracts.directory.receipts import MEMBER
 from veche.protocol.acts import ACT, ActClass
+from veche.runtime.matrix.client import MatrixError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -134,7 +136,7 @@ def bot(home: Homeserver) -> Client:
 
 
 @pytest.fixture(scope="module")
-def anna(home: Homeserver) -> Client:
+def anna(home: Homeserver, bot: Client) -> Client:  # noqa: ARG001 -- who is official is known
     return Client.of(home, "anna")
 
 
@@ -203,6 +205,24 @@ def test_people_talk_as_before_and_send_nothing_official(anna: Client) -> None:
     assert reason(anna.put(room, "org.veche.official", "", {"v": 1})) == (403, "ACT_SENDER")
     answer = {"org.veche.answer": VALID["org.veche.answer"]}
     assert anna.send(room, text("yes", **answer)).status == 200
+
+
+def test_a_bot_that_names_no_device_is_told_that_the_guard_refused(anna: Client) -> None:
+    server, name = anna.server, f"veche_unlisted{next(numbers)}"
+    path = "/_matrix/client/v3/register"
+    body = {"type": "m.login.application_service", "username": name, "inhibit_login": True}
+    made = server.call("POST", path, token=server.as_token, body=body)
+    query = f"?user_id={urllib.parse.quote(made.body['user_id'])}"
+    path = f"/_matrix/client/v3/createRoom{query}"
+    room = server.call("POST", path, token=server.as_token, body={"preset": "private_chat"})
+    where = f"rooms/{urllib.parse.quote(room.body['room_id'])}/state/org.veche.official/"
+    path = f"/_matrix/client/v3/{where}{query}"
+    refused = server.call("PUT", path, token=server.as_token, body={"v": 1})
+    assert (refused.status, refused.errcode) == (403, "M_FORBIDDEN")
+    assert is_for_now(MatrixError(refused.status, refused.body))
+    assert not is_for_now(
+        MatrixError(403, {"errcode": "M_FORBIDDEN", "error": "You are not in it"})
+    )
 
 
 @pytest.mark.postgres

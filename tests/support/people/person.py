@@ -165,8 +165,22 @@ class Person:
             raise self._error(str(e)) from None
         rooms = self.invites()
         for room in rooms:
-            self.join(room)
+            self._join_invited(room, timeout_s)
         return rooms
+
+    def _join_invited(self, room: str, timeout_s: float) -> None:
+        """Join; a server that asks another to invite stores the invitation after its answer."""
+
+        def is_in() -> bool:
+            try:
+                self.join(room)
+            except ClientError as e:
+                if "missing authorising user" not in str(e):
+                    raise
+                return False
+            return True
+
+        wait_until(is_in, timeout_s, f"{room} does not know of its invitation")
 
     def join(self, room: str) -> None:
         """Join a room; returns when the client has it."""
