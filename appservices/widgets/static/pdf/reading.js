@@ -299,6 +299,7 @@ function entriesOf(data, widths, index) {
  * @throws {PdfError} it can't be unpacked
  */
 export function unpacked(stream, library, most = UNPACKED_MAX) {
+    if (stream.contents.length === 0) return new Uint8Array(); // as blank pages have it
     const parts = [];
     let total = 0;
     try {

@@ -113,6 +113,11 @@ def _structured(document: pikepdf.Pdf) -> None:
     )
 
 
+def _blank(document: pikepdf.Pdf) -> None:
+    """A page whose packed content is no byte at all, as many programs write one."""
+    document.add_blank_page()
+
+
 @functools.cache
 def _honest() -> dict[str, bytes]:
     changes = (
@@ -143,6 +148,7 @@ def _honest() -> dict[str, bytes]:
         "linear": linear,
         "again": uploads.changed(uploads.comment, linear),
         "bare": page("Pay 100 EUR"),
+        "blank": uploads.changed(_blank, compress_streams=True),
         "range": uploads.changed(
             uploads.script, page("the key /ByteRange of a signature"), compress_streams=False
         ),
