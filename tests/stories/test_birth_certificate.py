@@ -52,7 +52,7 @@ def decide(case: Room, thread: Room) -> Message:
     case.expect("Thank you, the office has it.")
     thread.expect("The person answers: Charité")
     thread.choose(thread.expect("What is decided?"), "approve")
-    thread.expect("Nothing more is to be done: approved.")
+    thread.expect("This case is closed: approved.")
     document = case.expect("Valid until")
     case.expect("done. Nothing more is needed.")
     case.expect_edit("State: done")

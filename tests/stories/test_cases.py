@@ -36,7 +36,7 @@ def test_a_person_asks_about_their_case_and_withdraws_it(town: Town, desk: Desk)
     case.say("withdraw")
     case.choose(case.expect("The office then does nothing more."), "withdraw")
     case.expect("You have withdrawn it.")
-    thread.expect("Nothing more is to be done: withdrawn.")
+    thread.expect("This case is closed: withdrawn.")
     thread.person.reply(thread.room, question.event_id, "1")
     Room(thread.person, thread.room).expect("Nothing has changed.")
 
@@ -106,7 +106,7 @@ def its_clerk_alone_refuses_it(
     thread.choose(question, "refuse")
     words = {"reason": "not_found", "text": "The register begins in 1950."}
     thread.answer(thread.expect("For which reason"), data=words)
-    thread.expect("Nothing more is to be done: refused.")
+    thread.expect("This case is closed: refused.")
 
 
 def why_and_how_to_appeal_is_told(case: Room) -> None:

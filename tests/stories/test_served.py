@@ -162,7 +162,7 @@ def refuse(desk: Desk, number: str) -> None:
     thread.choose(thread.expect("What is decided?"), "refuse")
     words = {"reason": "not_found", "text": "The register begins in 1950."}
     thread.answer(thread.expect("For which reason"), data=words)
-    thread.expect("Nothing more is to be done: refused.")
+    thread.expect("This case is closed: refused.")
 
 
 def wait_for_stage(home: House, how: str) -> None:

@@ -392,7 +392,7 @@ test("another command is another act, whatever became of the one before", async 
     const { fake, one } = await caseOf(opened, theCase());
     const busy = { errcode: "M_LIMIT_EXCEEDED", error: "", retry_after_ms: 1000 };
     fake.refuse("POST", `/agency/v1/cases/${CASE}/commands`, 429, busy);
-    await one.button("Why does it take so long?").click();
+    await one.button("What is it waiting for?").click();
     await one.alert.getByText("That was too fast").waitFor();
     fake.refusals.clear();
     await one.button("Withdraw the case").click();

@@ -93,6 +93,33 @@ test("a link leaves the address at once, shows who one is, works once, and can b
     assert.equal(await new SignInPage(page).kept(), null);
 });
 
+test("whoever has said here that it is them is not asked again, and a link of somebody else asks", async ({
+    open,
+}) => {
+    const { context, page } = await open();
+    /** @param {string} person */
+    const toKeys = async (person) => {
+        const { link } = await ask("sign_in", { person });
+        return link.replace("#", "#return=/keys&secret=");
+    };
+    for (const person of ["dana", "dirk"]) await ask("person", { person });
+    await page.goto(await toKeys("dana"));
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.waitForURL(`${BASE}/keys`);
+
+    const again = await context.newPage();
+    await again.goto(await toKeys("dana"));
+    await again.waitForURL(`${BASE}/keys`);
+
+    const other = await context.newPage();
+    await other.goto(await toKeys("dirk"));
+    await other.getByRole("heading", { name: "You are signed in as dirk" }).waitFor();
+    await other.getByRole("button", { name: "That is not me" }).click();
+
+    await again.goto(await toKeys("dana"));
+    await again.getByRole("heading", { name: "You are signed in as dana" }).waitFor();
+});
+
 // long
 test("a link that is opened where the page is open already signs in, too", async ({ open }) => {
     await ask("person", { person: "doris" });

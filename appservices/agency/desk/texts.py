@@ -302,7 +302,7 @@ def ended_desk_doc(case: Case, context: Context, *, signer: str | None = None) -
     localizer = context.staff
     state = staff_state_words(case.state, localizer)
     if signer is None:
-        words = localizer.text("Nothing more is to be done: {state}.", state=state)
+        words = localizer.text("This case is closed: {state}.", state=state)
     else:
         words = localizer.text(
             "Decided: {state}. {clerk} still has to sign: the signing bot sends the document.",

@@ -251,17 +251,17 @@ def _after_due(definition: ServiceDefinition, case: Case, context: Context) -> s
 
 
 def silence_words(definition: ServiceDefinition, context: Context) -> str:
-    """What it means if the office says nothing even then; empty if there is no desk."""
+    """What it means if the office does not decide; empty if there is no desk."""
     localizer = context.person
     if not any(isinstance(step, ReviewStep) for step in definition.steps):
         return ""
     match definition.deadline.silence_means:
         case Silence.REFUSED_AND_APPEALABLE:
             return localizer.text(
-                "If nothing is said even then, it counts as refused: you can appeal."
+                "If the office still does not decide, it counts as refused: you can appeal."
             )
         case Silence.APPROVED:
-            return localizer.text("If nothing is said even then, it counts as approved.")
+            return localizer.text("If the office still does not decide, it counts as approved.")
         case Silence.KEEPS_WAITING:
             return localizer.text("If nobody decides in time, the case is handed up.")
 

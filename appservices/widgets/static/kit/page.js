@@ -47,6 +47,9 @@ export const throughApp = (path) => `${appOrigin()}/#/open/${encodeURIComponent(
 
 const FROM_APP = "veche.from_app";
 
+/** @param {string} account Matrix id @returns {string} where the app writes to them */
+export const chatInApp = (account) => `${appOrigin()}/#/chats/with/${encodeURIComponent(account)}`;
+
 /** This tab was opened by the app. */
 export function noteApp() {
     try {

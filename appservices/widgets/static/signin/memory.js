@@ -15,6 +15,8 @@
 import { keepStored, stored } from "../kit/stored.js";
 
 const PLACE = "veche.signin";
+const OWNER = "veche.owner";
+const OWNER_MS = 12 * 3_600_000;
 
 /** @type {Underway} */
 let underway = read();
@@ -37,6 +39,22 @@ export function remember(more) {
 export function forget() {
     underway = {};
     keepStored("session", PLACE, undefined);
+}
+
+/**
+ * Whether somebody has said here, in the last half day, that they are this person. So who goes from
+ * the app to a page is asked once, and a link of somebody else always asks.
+ * @param {string} person Matrix id
+ */
+export function isOwner(person) {
+    const { is, until_ms: until = 0 } = stored("local", OWNER) ?? {};
+    return is === person && Date.now() < until;
+}
+
+/** @param {string | undefined} person Matrix id; undefined: nobody has said so */
+export function keepOwner(person) {
+    const owner = person && { is: person, until_ms: Date.now() + OWNER_MS };
+    keepStored("local", OWNER, owner || undefined);
 }
 
 /** @returns {Underway} */

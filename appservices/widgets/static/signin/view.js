@@ -15,7 +15,7 @@ import { appOrigin, noteApp, serverName, throughApp } from "../kit/page.js";
 import { begin, end, forgetTab, session } from "../kit/session.js";
 import "./code.js";
 import "./server.js";
-import { forget, recall, remember } from "./memory.js";
+import { forget, isOwner, keepOwner, recall, remember } from "./memory.js";
 import { personOf } from "./person.js";
 import { signInWords } from "./words.js";
 
@@ -76,7 +76,8 @@ export class VecheSignIn extends VecheElement {
             // No idempotency key: a link is good once, and a repeated try would tell nothing.
             this._begin(await call("POST", `${API}/link`, { body: { secret } }));
             // Who it is must be seen first: a link of somebody else would sign in somebody else.
-            await this._go("welcome");
+            if (this.back && isOwner(session()?.person ?? "")) this._leave();
+            else await this._go("welcome");
         } catch (error) {
             await this._go("person");
             const isOver = error instanceof ApiError && error.status === 403;
@@ -228,7 +229,10 @@ export class VecheSignIn extends VecheElement {
             <div class="actions stacked">
                 ${button({
                     label: back ? t("Go on") : t("To the start page"),
-                    press: () => this._leave(),
+                    press: () => {
+                        if (!isLow) keepOwner(person);
+                        this._leave();
+                    },
                 })}
                 ${button({
                     label: isLow ? t("Sign in with a code") : t("That is not me"),
@@ -255,6 +259,7 @@ export class VecheSignIn extends VecheElement {
         await call("DELETE", `${API}/session`).catch(() => {});
         end();
         forget();
+        keepOwner(undefined);
         forgetTab();
         this.typed = "";
         await this._go("person");

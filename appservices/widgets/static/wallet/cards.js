@@ -31,19 +31,19 @@ registerCard(
               (appeal ? String(appeal).split("\n\n").length : 0),
 );
 
-registerCard("org.veche.receipt", (message, { payment, payee, amount, at_ms, reference }) =>
-    card({
+registerCard("org.veche.receipt", (message, { payment, payee, amount, at_ms, reference }) => {
+    const isOwn = payee === account().session?.userId;
+    return card({
         mark: "check",
         kind: t("Receipt"),
         // What one got without words for it: "You were paid" begins the message, not one's own address.
-        title: String(
-            reference || (payee === account().session?.userId ? message.content.body : payee),
-        ).split("\n")[0],
+        title: String(reference || (isOwn ? message.content.body : payee)).split("\n")[0],
         lines: [
             html`<span class="card-amount">${showMoney(amount)}</span>`,
+            ...(reference && !isOwn ? [html`${t("To")}: <bdi>${payee}</bdi>`] : []),
             showDateTime(Number(at_ms)),
             t("Number to quote: {number}", { number: String(payment).slice(-8) }),
         ],
         action: { href: paymentHref(String(payment)), label: t("Open the payment") },
-    }),
-);
+    });
+});

@@ -426,7 +426,7 @@ def test_a_case_is_withdrawn_after_a_question(town: Town) -> None:
     said = town.press(question, ALICE, "withdraw")
 
     assert town.case().state == State.WITHDRAWN.value
-    assert "Nothing more is to be done" in words_of(said, town.desk())
+    assert "This case is closed" in words_of(said, town.desk())
     assert "claim" not in town.open_topics()
 
 

@@ -1,5 +1,5 @@
 /**
- * What a person can always do with a case: ask a human being, ask why it takes so long, take it back.
+ * What a person can always do with a case: ask a human being, ask what it waits for, take it back.
  *
  * @typedef {import("../agency.js").Case} Case
  */
@@ -21,7 +21,7 @@ function label(command) {
         case HUMAN:
             return t("Talk to a person");
         case "why":
-            return t("Why does it take so long?");
+            return t("What is it waiting for?");
         case "withdraw":
             return t("Withdraw the case");
         case "export":

@@ -3,6 +3,7 @@ import { html, nothing } from "lit";
 import { banner, button } from "../../kit/elements.js";
 import { showNumber, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { chatInApp, isFromApp } from "../../kit/page.js";
 
 /** @typedef {import("./draft.js").Sent} Sent */
 
@@ -30,10 +31,10 @@ export function done(sent, copied, press, error) {
             ${
                 isOne
                     ? t(
-                          "The key of the document is in this link and nowhere else. Send it, in an encrypted chat of yours, to each of these people, or once into an encrypted room in which they are alone with you, and to nobody else. A name opens a chat with that person in your client:",
+                          "The key of the document is in this link and nowhere else. Send it, in an encrypted chat of yours, to each of these people, or once into an encrypted room in which they are alone with you, and to nobody else. A name opens a chat with that person:",
                       )
                     : t(
-                          "The key of each document is in its link and nowhere else. Send each link, in an encrypted chat of yours, to the people above it, and to nobody else. A name opens a chat with that person in your client:",
+                          "The key of each document is in its link and nowhere else. Send each link, in an encrypted chat of yours, to the people above it, and to nobody else. A name opens a chat with that person:",
                       )
             }
         </p>
@@ -92,8 +93,9 @@ function messageOf({ title, code, link: address }) {
     return `${words}\n${address}`;
 }
 
-/** @param {string} account Matrix id @returns {string} what opens a chat with them (Matrix URI) */
+/** @param {string} account Matrix id @returns {string} what opens a chat with them: of the app, or a Matrix URI */
 function chatWith(account) {
+    if (isFromApp()) return chatInApp(account);
     const id = encodeURIComponent(account.slice(1)).replaceAll("%3A", ":");
     return `matrix:u/${id}?action=chat`;
 }
@@ -110,7 +112,9 @@ function link(one, isCopied, { copy, share }) {
             ${people.map(
                 (account) =>
                     html`<li>
-                        <a href=${chatWith(account)}><bdi>${account}</bdi></a>
+                        <a href=${chatWith(account)} target="_blank" rel="noopener"
+                            ><bdi>${account}</bdi></a
+                        >
                     </li>`,
             )}
         </ul>

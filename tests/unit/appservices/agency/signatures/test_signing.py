@@ -133,7 +133,7 @@ def test_the_desk_reads_that_its_clerk_still_has_to_sign() -> None:
     assert f"Decided: approved. {CLERK.id} still has to sign" in said(
         approved().outcome.effects, TellDesk
     )
-    assert "Nothing more is to be done: approved." in said(by_person.outcome.effects, TellDesk)
+    assert "This case is closed: approved." in said(by_person.outcome.effects, TellDesk)
 
 
 def test_the_person_is_told_who_signs_and_until_when() -> None:

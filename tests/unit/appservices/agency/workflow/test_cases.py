@@ -633,7 +633,7 @@ class TestWithdraw:
         play = claimed().do(Withdraw(is_confirmed=True))
         assert play.state is State.WITHDRAWN
         assert only(play, RemoveClerk)
-        assert "Nothing more is to be done: withdrawn." in said(play.outcome.effects, TellDesk)
+        assert "This case is closed: withdrawn." in said(play.outcome.effects, TellDesk)
         assert play.ring(TimerKind.CLOSING).state is State.CLOSED
 
     def test_after_the_decision_it_is_too_late(self) -> None:
