@@ -489,6 +489,22 @@ test("a case with a fee is paid by a button, and the step is where it waits", as
     await glance(opened.page, "case-fee");
 });
 
+test("in the app, which has another origin, a fee is paid on the pages", async ({ open }) => {
+    const opened = await open();
+    const pages = "http://pages.example";
+    const fee = { label: "Pay 1.00 EUR", url: `${pages}/pay#abc` };
+    await opened.page.addInitScript((origin) => {
+        document.addEventListener("DOMContentLoaded", () => {
+            const said = Object.assign(document.createElement("meta"), { name: "veche-pages" });
+            document.head.append(Object.assign(said, { content: origin }));
+        });
+    }, pages);
+    const { one } = await caseOf(opened, theCase({ state: "paying", fee }));
+
+    const pay = one.page.getByRole("link", { name: "Pay 1.00 EUR" });
+    assert.equal(await pay.getAttribute("href"), fee.url);
+});
+
 test("an address that is not safe is no button to pay", async ({ open }) => {
     const opened = await open();
     const fee = { label: "Pay 1.00 EUR", url: "javascript:alert(1)" };

@@ -1,4 +1,5 @@
 /** What came from elsewhere and becomes an address. */
+import { pagesOrigin } from "../kit/page.js";
 
 /**
  * @param {unknown} address
@@ -8,8 +9,10 @@ export function safeHref(address) {
     if (typeof address !== "string") return undefined;
     try {
         const url = new URL(address, location.origin);
-        const isFine = url.protocol === "https:" || url.origin === location.origin;
-        return isFine && !url.username && !url.password ? url.href : undefined;
+        const isOurs = [location.origin, pagesOrigin()].includes(url.origin);
+        return (isOurs || url.protocol === "https:") && !url.username && !url.password
+            ? url.href
+            : undefined;
     } catch {
         return undefined;
     }
