@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from homeserver_modules.official_accounts.core.letters import NAME_CHARS_MAX
 from tests.support.names import first, second
 
 if TYPE_CHECKING:
@@ -52,3 +53,19 @@ def imitations(names: NameSet) -> Iterator[Imitation]:
     for kind, protected, shown in names.imitations(chance):
         if shown != protected:
             yield Imitation(kind, protected, shown)
+
+
+def random_names(count: int) -> Iterator[str]:
+    """Yield any characters, or pieces of protected names, which ask the most of a guard."""
+    chance = random.Random(SEED)  # noqa: S311 -- the same names each time
+    pieces = [
+        piece for names in SETS.values() for one in names.protected() for piece in one.split()
+    ]
+    for _ in range(count):
+        size = chance.choice((8, 32, NAME_CHARS_MAX)) if chance.random() < 0.01 else 16
+        if chance.random() < 0.1:
+            yield " ".join(chance.choice(pieces) for _ in range(size))[: 2 * NAME_CHARS_MAX]
+            continue
+        # A third of them in the first pages, where scripts are mixed; the others from all planes.
+        top = chance.choice((0x500, 0x10000, 0x110000))
+        yield "".join(chr(chance.randrange(top)) for _ in range(size))
