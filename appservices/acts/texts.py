@@ -75,7 +75,7 @@ def near_doc(
                     "No directory that I trust calls anybody {name} official now.", name=name
                 )
             ),
-            Paragraph(localizer.text("Whoever writes to you under that name is not vouched for.")),
+            Paragraph(localizer.text("Nobody vouches for those who write to you under that name.")),
         )
     return (
         Paragraph(

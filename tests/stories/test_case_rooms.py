@@ -170,7 +170,7 @@ def test_an_escrow_is_decided_in_its_room_and_in_a_chat(bank: Bank, persons: lis
     room = invited(alice)
     assert {invited(bob), invited(clerk)} == {room}
     with within(alice, room), within(bob, room):
-        card = bob.expect("Escrow\n", "40.00 EUR", "Who decides, decides once.", "If not, at")
+        card = bob.expect("Escrow\n", "40.00 EUR", "Everybody decides once.", "If not, at")
         number = card.body.partition("Number: ")[2][:8]
         bob.say("It is a very good bicycle, release the money!")
         bob.person.send_file(room, "bicycle.png", PNG, "image/png")

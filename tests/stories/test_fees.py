@@ -170,7 +170,7 @@ def test_who_is_refused_gets_the_fee_back(town: Town, alice: Applicant) -> None:
     thread.expect("Please check")
     thread.say("submit")
 
-    case.expect("They come back to you by themselves.")
+    case.expect("You get them back without doing anything.")
     case.expect("You have 12.00 EUR back")
     alice.bank.expect("You got money back", "12.00 EUR")
     paid, back = moved(town)

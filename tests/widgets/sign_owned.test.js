@@ -72,7 +72,7 @@ test("who asks reminds, gives more time, and takes it back once they have seen w
     const { page, heard } = await atOwned(open, { said: { parties: signed } });
     await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
     await page.getByText("who asks for the signatures").waitFor();
-    await page.getByText("Whoever signs it sees the same.").waitFor();
+    await page.getByText("The signers see the same one.").waitFor();
     assert.equal(await page.getByRole("button", { name: "Sign", exact: true }).count(), 0);
     assert.equal(await page.getByText("It is not your turn yet").count(), 0);
     assert.equal(await page.getByText("Kind of signature").count(), 0); // it is of each who signs
@@ -106,7 +106,7 @@ test("who asks reminds, gives more time, and takes it back once they have seen w
     assert.deepEqual(posted(heard, "cancel"), []);
     await page.getByRole("button", { name: "Take it back" }).click();
     await back.getByRole("button", { name: "Take it back" }).click();
-    await page.getByText("Who asked for signatures has taken it back.").waitFor();
+    await page.getByText("The person who asked for signatures has taken it back.").waitFor();
     assert.equal(posted(heard, "cancel").length, 1);
     assert.equal(await page.getByRole("button", { name: "Remind" }).count(), 0);
     await glance(page, "sign-owned-over");

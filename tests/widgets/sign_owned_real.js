@@ -45,7 +45,7 @@ try {
     const back = page.getByRole("dialog", { name: "Take this document back?" });
     await back.getByText("Signed already by: Alice Adams.").waitFor();
     await back.getByRole("button", { name: "Take it back" }).click();
-    await main.getByText("Who asked for signatures has taken it back.").waitFor();
+    await main.getByText("The person who asked for signatures has taken it back.").waitFor();
     await tell({ asks: "it is closed" });
     await page.reload();
     const report = await saved("Save the report");

@@ -43,7 +43,7 @@ test("who has signed reads how it ended", async ({ open }) => {
     for (const [next, words] of /** @type {[string, string][]} */ ([
         ["open", "When everyone who is needed has signed"],
         ["completed", "Everyone who is needed has signed, and the document is closed."],
-        ["cancelled", "Who asked for signatures has taken it back."],
+        ["cancelled", "The person who asked for signatures has taken it back."],
         ["expired", "The time for signing is over."],
         ["declined", "Somebody declined, so nothing is signed here any more."],
     ])) {

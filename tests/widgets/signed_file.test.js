@@ -112,7 +112,7 @@ test("what is false, open or of others is called so", async ({ open }) => {
         ["hidden", "Do not rely on this document", "Something was added that not all programs"],
         ["open", "not all of it is proven", "No time stamp closes it."],
         ["foreign", "who signed or when is not proven", "Nobody whom you trust knows the signer."],
-        ["added_to", "That was not checked.", "What was added after a signature was not checked."],
+        ["added_to", "That was not checked.", "Additions after a signature were not checked."],
         ["apart", "Nobody can tell", "It is a signature of another kind"],
         ["zip", "Nobody can tell", "Another program made this container"],
         ["unread", "Nobody can tell", "Check it with the program that made it."],

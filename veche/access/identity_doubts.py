@@ -132,7 +132,7 @@ class Doubts:
             _language(txn, person),
             "You wrote from a device that you have not confirmed, so my answers cannot be read"
             " there. Please confirm it in the settings of your client: with another device of"
-            " yours, or with your recovery key. What I say after that can be read there too.",
+            " yours, or with your recovery key. You can read there what I say after that.",
         )
         content = message.text((Paragraph(words),), mentions=[person])
         sender.say(claim.room_id, content, _ground(person), audience=EVERY_DEVICE)
@@ -193,8 +193,8 @@ def _offer_doc(offer: Offer, language: str) -> Doc:
         words = _CATALOGUE.text(
             language,
             "The identity of your account is another one now. If you did not reset it yourself,"
-            " somebody else may use your account: please ask a human being. What needs a verified"
-            " device does not count until your new identity is confirmed.",
+            " somebody else may use your account: please ask a human being. Until your new"
+            " identity is confirmed, nothing counts that needs a verified device.",
         )
     doc: list[Paragraph] = [Paragraph(words)]
     if offer.fingerprint is None:
@@ -218,7 +218,7 @@ def _offer_doc(offer: Offer, language: str) -> Doc:
         return (*doc, Paragraph(Link(confirm, offer.url)), number)
     seen = _CATALOGUE.text(
         language,
-        "Only if it was you: show the office who you are, and this message on your device. Whoever"
-        " runs this service confirms it by this number:",
+        "Only if it was you: show the office who you are, and this message on your device. The"
+        " operator of this service confirms it by this number:",
     )
     return (*doc, Paragraph(seen, "\n", Mono(offer.fingerprint)))

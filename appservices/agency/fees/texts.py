@@ -61,7 +61,7 @@ def fee_doc(definition: ServiceDefinition, fee: Fee, context: Context) -> Doc:
         )
         doc = (*doc, Paragraph(how + "\n", Mono(f"{PAY_WORD} {fee.reference}")))
     else:
-        page = localizer.text("Whoever has an account with the bank can pay it here, also for you:")
+        page = localizer.text("Anybody with an account at the bank can pay it here, also for you:")
     if fee.url is not None:
         doc = (*doc, Paragraph(Link(page, fee.url)))
     goes_on = localizer.text(
@@ -83,7 +83,7 @@ def given_up_doc(fee: Fee, context: Context) -> Doc:
     if fee.state is FeeState.PAID:
         amount = localizer.amount(fee.amount)
         words = localizer.text(
-            "You paid {amount}. They come back to you by themselves.", amount=amount
+            "You paid {amount}. You get them back without doing anything.", amount=amount
         )
     else:
         words = localizer.text("Nothing is to be paid any more.")

@@ -137,7 +137,7 @@ def wiped_words(at_ms: int, context: Context) -> str:
     """That the content of a case is not there any more."""
     return context.person.text(
         "Nothing. Its answers, texts and files were removed on {date}: the time for which the"
-        " office keeps them is over. What happened, and when, stays.",
+        " office keeps them is over. The record of what happened, and when, stays.",
         date=context.person.date(at_ms),
     )
 

@@ -186,7 +186,9 @@ def show_all(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     had = [one for one in store.given_to(scene.txn, mine) if one.terms.ends_at_ms > scene.now_ms]
     localizer = scene.localizer(person)
     if not given and not had:
-        words = localizer.text("You let nobody pay from your account, and nobody lets you.")
+        words = localizer.text(
+            "Nobody else may pay from your account, and you may pay from nobody else's."
+        )
         scene.tell(room_id, person, (Paragraph(words),))
     for allowance in (*given, *had):
         is_given = allowance.giver == mine

@@ -43,8 +43,9 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.NEED: N_("{word} are more than there are. Write it so:"),
     OrderProblem.PAGE: N_("“{word}” is no number of a page. Write it so:"),
     OrderProblem.AREA: N_(
-        "I cannot read where the box is at “{word}”. Write how many points it is from the left and"
-        " from the top edge of the page, 0 to 14400, then its size if you like: 60 to 400 wide, 30"
+        "I cannot read where the box is at “{word}”. Write its distance in points from the left"
+        " and from the top edge of the page, 0 to 14400. Add its size if you like: 60 to 400"
+        " wide, 30"
         " to 150 high. For example:"
     ),
     OrderProblem.COVERS: N_(
@@ -55,7 +56,7 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
         " example:"
     ),
     OrderProblem.HAND: N_(
-        "Who signs by hand is a signer in quotation marks, with one witness who has an account"
+        "A signer by hand stands in quotation marks, with one witness who has an account"
     ),
     OrderProblem.GUEST: N_(
         "A name in quotation marks is that of somebody without an account, who signs in person: as"
@@ -305,7 +306,7 @@ def _where(session: Session, localizer: Localizer) -> Doc:
     if any(not one.is_free for one in places):
         told.append(
             localizer.text(
-                "Who signs on a page signs at its foot, for which the page is drawn a little"
+                "Signatures on a page stand at its foot; for them the page is drawn a little"
                 " smaller. If it has no room there, they sign on the page of signatures at the end,"
                 " as all others."
             )
@@ -350,7 +351,7 @@ def _who(session: Session, localizer: Localizer) -> str:
     if not session.subject.is_each:
         return localizer.text("Who signs:")
     return localizer.plural(
-        "Who signs, in one document of their own:",
+        "Signers, each with a document of their own:",
         "Who signs, each of {count} in a document of their own:",
         len(session.stages[0].parties),
     )
@@ -468,7 +469,7 @@ def own_page_doc(page: str | None, localizer: Localizer) -> Doc:
     if page is None:
         return ()
     words = localizer.text(
-        "Who has signed, more time, reminding, taking it back, the file and the report are on your"
-        " page of it; the link is for you alone:"
+        "Your page of it shows who has signed. There you give more time, remind people, take it"
+        " back, and get the file and the report. The link is for you alone:"
     )
     return (Paragraph(Link(words, page)),)

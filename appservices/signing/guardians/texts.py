@@ -87,7 +87,7 @@ def _rule_words(view: RuleView, called: Sequence[str], localizer: Localizer) -> 
     if not view.guardians:
         return localizer.text("Nobody has to agree to your signatures any more.")
     return localizer.text(
-        "What you sign has to be agreed to first by {needed} of {count}: {names}.",
+        "Before you sign, {needed} of {count} have to agree: {names}.",
         needed=view.needed,
         count=len(view.guardians),
         names=", ".join(called),
@@ -163,8 +163,8 @@ def look_doc(session: Session, member: Member, view: RuleView, localizer: Locali
         (localizer.text("Code"), Mono(session.code)),
     ]
     words = localizer.text(
-        "{needed} guardians have to agree, until {moment}. Whoever hurries {name} wants exactly"
-        " this: ask {name} what it is, on a way of your own, and if in doubt, refuse.",
+        "{needed} guardians have to agree, until {moment}. Somebody who hurries {name} wants"
+        " exactly this: ask {name} what it is, on a way of your own, and if in doubt, refuse.",
         needed=view.needed,
         moment=localizer.moment(session.deadline_at_ms),
         name=view.owner.name,

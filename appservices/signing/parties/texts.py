@@ -37,7 +37,7 @@ def identified_doc(session: Session, member: Member, localizer: Localizer) -> Do
     """For a registrar, and whoever asks: somebody cannot sign in person."""
     words = localizer.text(
         "{name} cannot sign “{title}” in person any more: the key is revoked by which it was said"
-        " who they are. Whoever asks takes the document back and sends it again.",
+        " who they are. The person who asks takes the document back and sends it again.",
         name=named(member, session, localizer),
         title=titled(session, localizer),
     )

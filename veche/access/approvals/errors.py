@@ -70,7 +70,7 @@ class ApprovalClockError(ApprovalError):
 
 
 class ApprovalDiffersError(ApprovalError):
-    """What was signed is not exactly what was asked."""
+    """The signed text differs from the question."""
 
     errcode = "ORG.VECHE.APPROVAL_DIFFERS"
 

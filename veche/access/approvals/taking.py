@@ -65,7 +65,7 @@ _OVER: Final = N_(
     "This was approved, declined or withdrawn before, or it is too late. Please look in the chat."
 )
 _DIFFERS: Final = N_(
-    "What was signed is not exactly what was asked. Nothing has changed. Please open the page from"
+    "The signed text differs from the question. Nothing has changed. Please open the page from"
     " the chat again."
 )
 _UNKNOWN: Final = N_(

@@ -43,7 +43,7 @@ _EVENTS: Final[Mapping[Event, str]] = {
 _BY_CODE: Final = N_("Approved by a code in the chat: {kind}.")
 _LIMIT_LATER: Final = N_("Payments by code: up to {limit} a day, from {when} on.")
 _WHY: Final[Mapping[str, str]] = {
-    Verdict.DIFFERS.value: N_("What was signed is not what was asked."),
+    Verdict.DIFFERS.value: N_("The signed text is not that of the question."),
     Verdict.KEY_UNKNOWN.value: N_("The key is none of yours."),
     Verdict.KEY_REVOKED.value: N_("The key was revoked before."),
     Verdict.CLOCK.value: N_("The clock of the device is wrong."),
@@ -62,8 +62,8 @@ _CONFIRMED_BY: Final[Mapping[str, str]] = {
         " your Matrix account counts now."
     ),
     "operator": N_(
-        "Whoever runs this service confirmed the new identity of your Matrix account, after you"
-        " showed who you are."
+        "The operator of this service confirmed the new identity of your Matrix account, after"
+        " you showed who you are."
     ),
 }
 
@@ -85,8 +85,8 @@ def code_doc(code: str, label: str, key_id: str, url: str, language: str) -> Doc
         Paragraph(
             CATALOGUE.text(
                 language,
-                "With a key one approves payments, signatures and releases of your data. Type the"
-                " code only at {host}, and tell it nobody: we never ask for it. It works once,"
+                "With a key you approve payments, signatures and releases of your data. Type the"
+                " code only at {host}, and give it to nobody: we never ask for it. It works once,"
                 " within {minutes} minutes.",
                 host=urlsplit(url).netloc,
                 minutes=_MINUTES,

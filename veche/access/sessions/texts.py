@@ -50,7 +50,7 @@ def code_doc(code: str, url: str, agent: Agent, language: str) -> Doc:
         Paragraph(
             CATALOGUE.text(
                 language,
-                "Type the code only at {host}, and tell it nobody: we never ask for it. Code and"
+                "Type the code only at {host}, and give it to nobody: we never ask for it. Code and"
                 " link work once, within {minutes} minutes.",
                 host=urlsplit(url).netloc,
                 minutes=_MINUTES,

@@ -117,8 +117,8 @@ def frozen_doc(
         ended = (Paragraph(words, " ", Mono(FREEZE.word(localizer.language)), "."),)
     if mandates:
         words = localizer.text(
-            "These could debit you and cannot any more, also after you go on: {names}. Whoever"
-            " shall again asks you for a new mandate.",
+            "These could debit you and cannot any more, also after you go on: {names}. To debit"
+            " you again, they have to ask you for a new mandate.",
             names=", ".join(mandates),
         )
         ended = (Paragraph(words),)
@@ -138,8 +138,8 @@ def frozen_doc(
         *ended,
         Paragraph(
             localizer.text(
-                "What is set aside for a deal or by a dispute stays so until that is decided. What"
-                " a bank was told to send may still go out."
+                "Money set aside for a deal or by a dispute stays so until that is decided."
+                " Payments that a bank was told to send may still go out."
             )
         ),
         Paragraph(

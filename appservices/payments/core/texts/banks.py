@@ -215,8 +215,8 @@ def name_doc(answer: str, name: str, localizer: Localizer) -> Doc:
         return (Paragraph(Bold(words)),)
     if answer == "no_match":
         words = localizer.text(
-            "The bank says: the account is not that of somebody of this name. Whoever hurries you"
-            " on the phone wants exactly this."
+            "The bank says: the account is not that of somebody of this name. A caller who"
+            " hurries you wants exactly this."
         )
         return (Paragraph(Bold(words)),)
     return (Paragraph(localizer.text("The bank does not say whose account it is.")),)

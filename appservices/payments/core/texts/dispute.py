@@ -254,7 +254,7 @@ def shown_agreeing(view: DisputeView, localizer: Localizer) -> str:
 def shown_decision(view: DisputeView, given_minor: int, words: str, localizer: Localizer) -> str:
     """What one of the desk signs."""
     return localizer.text(
-        "Of the payment {number}, {given} goes back to {payer}, and {rest} stays with {payee}:"
+        "{given} of the payment {number} goes back to {payer}, and {rest} stays with {payee}:"
         " {reason}",
         number=view.number,
         given=localizer.money(given_minor, view.currency),

@@ -310,7 +310,7 @@ def state_words(  # noqa: PLR0911 -- a state a line
     if state in {EscrowState.COOLING, EscrowState.GUARDED}:
         return _waits(escrow, role, localizer)
     if state is EscrowState.FUNDED:
-        return localizer.text("The money is put aside. Who decides, decides once.")
+        return localizer.text("The money is put aside. Everybody decides once.")
     if state is EscrowState.SHARED and escrow.to_seller is not None:
         return split_words(view, escrow.to_seller, localizer)
     if state is EscrowState.REFUSED:

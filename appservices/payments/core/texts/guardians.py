@@ -124,7 +124,7 @@ def rule_words(view: RuleView, localizer: Localizer) -> str:
     if not view.guardians:
         return localizer.text("Nobody has to approve your payments any more.")
     return localizer.text(
-        "What goes out above {amount} in a day has to be approved by {needed} of {count}: {names}.",
+        "Payments above {amount} in a day have to be approved by {needed} of {count}: {names}.",
         amount=localizer.money(view.above_minor, view.currency),
         needed=view.needed,
         count=len(view.guardians),
@@ -237,10 +237,10 @@ def look_doc(view: PaymentView, rule: RuleView, until_ms: int, localizer: Locali
         )
         doc = (*doc, Paragraph(words))
     if view.payee.address in {one.address for one in rule.guardians}:
-        doc = (*doc, Paragraph(localizer.text("Who is paid is one of the guardians.")))
+        doc = (*doc, Paragraph(localizer.text("The payee is one of the guardians.")))
     words = localizer.text(
-        "{needed} guardians have to approve it, until {moment}. Whoever hurries {name} on the phone"
-        " wants exactly this: if in doubt, refuse.",
+        "{needed} guardians have to approve it, until {moment}. A caller who hurries {name} wants"
+        " exactly this: if in doubt, refuse.",
         needed=rule.needed,
         moment=localizer.moment(until_ms),
         name=rule.owner.name,

@@ -21,8 +21,8 @@ def room_name(institution: str, localizer: Localizer) -> str:
 def room_topic(localizer: Localizer) -> str:
     """What it is for."""
     return localizer.text(
-        "How far the ledger has got, signed: a number and a hash, nothing of anybody. Whoever is in"
-        " this room has a copy, and nobody can take that back."
+        "How far the ledger has got, signed: a number and a hash, nothing of anybody. Everybody"
+        " in this room has a copy, and nobody can take that back."
     )
 
 

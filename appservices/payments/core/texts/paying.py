@@ -113,9 +113,9 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.TOO_LARGE: N_("No account here holds so much. Write a smaller amount:"),
     OrderProblem.NO_CURRENCY: N_("Write the currency too:"),
     OrderProblem.OTHER_CURRENCY: N_("This currency is not kept here. Here are: {currencies}."),
-    OrderProblem.LONG_REFERENCE: N_("What it is for has at most {count} characters:"),
+    OrderProblem.LONG_REFERENCE: N_("The purpose of a payment has at most {count} characters:"),
     OrderProblem.HIDDEN_CHARACTERS: N_(
-        "What it is for has characters that cannot be seen. Please write it without them:"
+        "The purpose has characters that cannot be seen. Please write it without them:"
     ),
 }
 

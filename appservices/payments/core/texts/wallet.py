@@ -95,7 +95,7 @@ _NOT_FROM_HERE: Final = N_(
 _REFERENCE_STAYS: Final = N_(
     "It is paid out to this account, as from your bank. Read the name: a code proves nothing."
 )
-_WHOEVER: Final = N_("Whoever made this link can write what they want: read the name first.")
+_WHOEVER: Final = N_("The maker of this link can write what they want: read the name first.")
 _GUARDIANS: Final = N_("Your guardians are asked before it is paid.")
 
 

@@ -40,7 +40,7 @@ _YOURS: Final[Mapping[PartyState, str]] = {
     PartyState.WAITING: N_("Others come first: you are told when it is your turn."),
     PartyState.INVITED: N_("It is your turn."),
     PartyState.VIEWED: N_("It is your turn."),
-    PartyState.WRITTEN: N_("What was written by hand waits for the witness's signature."),
+    PartyState.WRITTEN: N_("The handwritten signature waits for that of the witness."),
     PartyState.SIGNED: N_("You have signed. You get the file once it is over."),
     PartyState.DECLINED: N_("You have declined."),
     PartyState.LAPSED: N_("Your time is over."),

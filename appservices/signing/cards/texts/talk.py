@@ -111,7 +111,8 @@ def all_doc(count: int, page: str | None, localizer: Localizer) -> Doc:
 def why_doc(session: Session, localizer: Localizer) -> Doc:
     """The question why somebody declines."""
     words = localizer.text(
-        "Why do you decline “{title}”? Whoever asks and all who were asked are told. It cannot be"
+        "Why do you decline “{title}”? The person who asks is told, and so is everybody who was"
+        " asked. It cannot be"
         " taken back.",
         title=titled(session, localizer),
     )

@@ -161,7 +161,7 @@ def _pass_question(scene: Conversation, session: Session, member: Member, words:
     room_id = scene.chat_of(requester) if requester is not None else None
     own = scene.chat_of(member.user_id)
     if requester is None or room_id is None:
-        said = localizer.text("Whoever asks you has no chat here: ask them in another way.")
+        said = localizer.text("The person who asks you has no chat here: ask them in another way.")
     else:
         said = localizer.text("Asked. You get the answer here.")
         theirs = scene.localizer(requester)

@@ -45,8 +45,8 @@ def here_doc(waiting: Sequence[tuple[Session, Member]], localizer: Localizer) ->
     """Who waits to sign in person before somebody."""
     if not waiting:
         words = localizer.text(
-            "Nobody waits to sign in person before you. Whoever has no account is written in"
-            " quotation marks when you say who signs:"
+            "Nobody waits to sign in person before you. When you say who signs, put people"
+            " without an account in quotation marks:"
         )
         return (Paragraph(words, " ", Mono('me, "Bob Brown"')),)
     lines = [
@@ -119,7 +119,7 @@ def meeting_refused_doc(member: Member, localizer: Localizer) -> Doc:
 def left_doc(member: Member, localizer: Localizer) -> Doc:
     """That who holds the phone does not want to go on."""
     words = localizer.text(
-        "Whoever holds the phone that opened the code for {name} does not want to go on.",
+        "The person with the phone that opened the code for {name} does not want to go on.",
         name=member.name,
     )
     return (Paragraph(words),)

@@ -136,7 +136,7 @@ class FinalSignedError(SignedAlreadyError):
     """The file is signed by somebody who forbade any further signature."""
 
     text = N_(
-        "Whoever signed this PDF allowed nothing to be added to it: one more signature would break"
+        "The signer of this PDF allowed nothing to be added to it: one more signature would break"
         " theirs. Send the document as it was before."
     )
 

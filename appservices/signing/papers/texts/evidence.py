@@ -102,9 +102,9 @@ _PAPERS: Final[Mapping[str, str]] = {
 _HAND: Final = N_("by hand, without a key and without a certificate (S0); witness: {name}")
 _HAND_PAPERS: Final = N_("showed the witness: {papers}")
 _HAND_TEXT: Final = N_(
-    "{name} has no key. This was written on a tablet of the office, {time}. {witness} has signed in"
-    " the file, with a key and a certificate of their own, that they saw it being written and"
-    " agreed to; that key signed the SHA-256 of this record:"
+    "{name} has no key. This was written on a tablet of the office, {time}. {witness} saw it"
+    " being written and agreed to. They signed that in the file, with a key and a certificate of"
+    " their own, which signed the SHA-256 of this record:"
 )
 _HAND_LABEL: Final = N_("What {name} wrote by hand")
 _ACTS_FOR: Final = N_("{role}, acts for {name}")
@@ -127,10 +127,10 @@ _FIXED: Final[Mapping[str, str]] = {
     "asked": N_("Sent for signing"),
     "ended": N_("Ended"),
     "consent": N_("Consent"),
-    "consent_text": N_("Who was asked, in which order, and what each of them did."),
+    "consent_text": N_("Here is who was asked, in which order, and what each of them did."),
     "intent": N_("Intent"),
     "intent_text": N_(
-        "What each signer approved with a key of their own, before a certificate was issued. The"
+        "Each signer approved this with a key of their own, before a certificate was issued. The"
         " approval names this document, its code, the role and the clauses."
     ),
     "attribution": N_("Attribution"),
@@ -140,8 +140,8 @@ _FIXED: Final[Mapping[str, str]] = {
     ),
     "association": N_("Association"),
     "association_text": N_(
-        "The signatures are in the file and cover all of it. Whoever has the file can check that it"
-        " is the one with the SHA-256 above."
+        "The signatures are in the file and cover all of it. Anybody with the file can check that"
+        " it is the one with the SHA-256 above."
     ),
     "retention": N_("Retention"),
     "retention_text": N_(
@@ -169,22 +169,22 @@ _BLIND: Final[Mapping[str, str]] = {
     "untold": N_("A document that only its parties saw"),
     "unjudged": N_("none: the file was not seen here"),
     "retention_text": N_(
-        "Whoever has the closed file can check it without us, also later. The whole record is"
+        "Anybody with the closed file can check it without us, also later. The whole record is"
         " inside this report as evidence.json; the report is sealed."
     ),
     "association_text": N_(
         "This service never saw the document, nor its title: it was prepared, encrypted, signed and"
-        " closed in the browsers of the parties. What is said here of the signatures comes from the"
-        " certificates, approvals and time stamps; whether the file holds, whoever has it can"
-        " check: it is the one with the SHA-256 above."
+        " closed in the browsers of the parties. The statements here on the signatures come from"
+        " the certificates, approvals and time stamps. Anybody with the file can check it: it is"
+        " the one with the SHA-256 above."
     ),
 }
 """Instead of, or beside, the fixed words: of a document that the service never saw."""
 _CONTAINER: Final[Mapping[str, str]] = {
     "association_text": N_(
         "The signatures are in a container (ASiC-E) with the file, and cover its name, its type and"
-        " all that is in it. Nobody here looked into the file. Whoever has the container can check"
-        " that it is the one with the SHA-256 above."
+        " all that is in it. Nobody here looked into the file. Anybody with the container can"
+        " check that it is the one with the SHA-256 above."
     ),
 }
 """Instead of the fixed words: of a file that is no PDF."""

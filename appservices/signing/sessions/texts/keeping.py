@@ -22,7 +22,7 @@ def result_lines(until_ms: int | None, localizer: Localizer, *, is_deleted: bool
     """
     if is_deleted:
         words = localizer.text(
-            "What I kept of it is deleted: ask somebody who took part for the file. The report"
+            "I have deleted what I kept of it: ask somebody who took part for the file. The report"
             " follows."
         )
         return (Paragraph(words),)
@@ -80,7 +80,7 @@ def asked_doc(session: Session, at_ms: int | None, localizer: Localizer) -> Doc:
     number = Mono(number_of(session))
     if at_ms is None:
         words = localizer.text(
-            "What I kept of it is deleted. Files in chats are not mine to delete: delete the"
+            "I have deleted what I kept of it. Files in chats are not mine to delete: delete the"
             " messages, if you want."
         )
         return (Paragraph(number, ": ", words),)

@@ -92,7 +92,7 @@ def result_lines(
     """Where the closed file is, which the bot cannot send, and until when."""
     if is_deleted:
         gone = localizer.text(
-            "What I kept of it is deleted, so the link of {name} opens nothing any more: ask"
+            "I have deleted what I kept of it, so the link of {name} opens nothing any more: ask"
             " somebody who took part for the file. I never had it, so I say nothing of what is in"
             " it. The report follows.",
             name=session.subject.requester_name,

@@ -82,7 +82,7 @@ export function notes(account, here, asker) {
                 ? noteLine(
                       "offline",
                       t(
-                          "No connection. What you see may be old; it goes on by itself when you are back.",
+                          "No connection. This page may be out of date; it goes on by itself when you are back.",
                       ),
                   )
                 : nothing

@@ -229,7 +229,7 @@ export class VecheEnrol extends VecheElement {
                               ${this._option("p256", t("Key of this browser"), t("Nothing is asked: whoever can use this browser can approve."))}
                           </fieldset>`
                         : html`<p class="secondary-text">
-                              ${t("The key stays in this browser. Whoever can use this browser can approve with it: lock your device.")}
+                              ${t("The key stays in this browser. Anybody who can use this browser can approve with it: lock your device.")}
                           </p>`
                 }
                 <div class="actions">

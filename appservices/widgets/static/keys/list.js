@@ -129,7 +129,7 @@ export class VecheKeyList extends Section {
                     <span class="words">${this.doomed?.words ?? ""}</span>
                 </p>
                 <p>
-                    ${t("It approves nothing from this moment on, and can't be taken back. What it approved before stays valid. You can make a new key at any time.")}
+                    ${t("It approves nothing from this moment on, and can't be taken back. Its earlier approvals stay valid. You can make a new key at any time.")}
                 </p>`,
             actions: html`${button({
                 label: t("Keep it"),

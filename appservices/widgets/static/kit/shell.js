@@ -174,7 +174,7 @@ export class VecheBar extends VecheElement {
                     isOffline
                         ? html`<p>
                               ${icon("offline")}<span
-                                  >${t("No connection. What you see may be old; it goes on by itself when you are back.")}</span
+                                  >${t("No connection. This page may be out of date; it goes on by itself when you are back.")}</span
                               >
                           </p>`
                         : nothing

@@ -220,7 +220,7 @@ export class VecheAnyFile extends VecheElement {
                     }
                 </p>
                 <p>
-                    ${t("What is signed is the file, byte for byte. A program may show it differently elsewhere: if it has macros, links or fields that change by themselves, ask for a PDF.")}
+                    ${t("Your signature covers the file, byte for byte. A program may show it differently elsewhere: if it has macros, links or fields that change by themselves, ask for a PDF.")}
                 </p>`,
         );
     }

@@ -33,7 +33,7 @@ export function declineDialog(chosen, hasWords = true) {
         id: DECLINE,
         title: t("Decline to sign?"),
         content: html`<p>
-                ${t("This is final. Who asked, and everyone who has signed, is told, with your reason.")}
+                ${t("This is final. The person who asked, and everyone who has signed, gets your reason.")}
             </p>
             <form id="decline-form" @submit=${submit}>
                 <fieldset class="clause-choice">

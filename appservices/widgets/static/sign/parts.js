@@ -199,7 +199,7 @@ export function code(view) {
             <p>
                 ${
                     isAskerAlone(view)
-                        ? t("The code of this document. Whoever signs it sees the same.")
+                        ? t("The code of this document. The signers see the same one.")
                         : seenBy
                           ? t(
                                 "The code of this document. {name} must see the same; else don't sign.",
@@ -216,7 +216,7 @@ export function code(view) {
                 <summary>${t("The whole fingerprint")}</summary>
                 <p class="small"><code>SHA-256 ${groups}</code></p>
                 <p class="small help">
-                    ${t("Of the document before anybody signs it. The signed file has another one, as each signature is added to it.")}
+                    ${t("This is of the document before anybody signs it. The signed file has another one, as each signature is added to it.")}
                 </p>
             </details>
         </div>

@@ -128,7 +128,7 @@ function unusable({ credential, refusal }) {
 
 function whoSees() {
     return html`<p class="secondary-text small">
-        ${t("The document stays on this page. Your provider gets a digest of it, which says nothing of what is in it. What you type for your provider, a PIN or a code, passes through this service to it, and is kept nowhere.")}
+        ${t("The document stays on this page. Your provider gets a digest of it, which says nothing of what is in it. Your PIN or code passes through this service to your provider, and is kept nowhere.")}
     </p>`;
 }
 

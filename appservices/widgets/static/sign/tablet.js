@@ -356,7 +356,7 @@ export class VecheSignTablet extends VecheElement {
         const words =
             what === "agree"
                 ? t(
-                      "Give the tablet back to {registrar} and show your identity document. What you wrote counts once they have signed as the witness.",
+                      "Give the tablet back to {registrar} and show your identity document. Your signature counts once they have signed as the witness.",
                       { registrar },
                   )
                 : t(

@@ -195,7 +195,7 @@ export class VecheSign extends VecheElement {
         const { view, paper, answers } = this;
         if (!view || !paper) return t("The document is being opened.");
         if (view.you.sees && !view.you.written)
-            return t("What was written by hand counts no more. Get a new code in your chat.");
+            return t("The handwritten signature counts no more. Get a new code in your chat.");
         if (isOwn(view) && !view.you.own) return t("Your certificate was not told yet.");
         if (this.isOther)
             return t("The copy that you compared is another file. Look at the one that you sign.");

@@ -55,7 +55,7 @@ export function overWords(state) {
         case "expired":
             return t("The time for signing is over.");
         case "cancelled":
-            return t("Who asked for signatures has taken it back.");
+            return t("The person who asked for signatures has taken it back.");
         default:
             return t("There is nothing to sign here now.");
     }
@@ -74,7 +74,7 @@ export function copyWords(view) {
         );
     if (isGuest(view))
         return t(
-            "Keep the link of this page: it shows the document when everyone has signed. Who asked you has it too.",
+            "Keep the link of this page: it shows the document when everyone has signed. The person who asked you has it too.",
         );
     return t("When everyone who is needed has signed, the closed document comes to your chat.");
 }
@@ -163,7 +163,7 @@ function faultWords(fault) {
             );
         case "deleted":
             return t(
-                "The service has deleted what it kept of this document, as its people were told. Whoever has saved the file can check and renew it.",
+                "The service has deleted what it kept of this document, as its people were told. People who saved the file can still check and renew it.",
             );
         case "matter":
             return t(
@@ -261,7 +261,7 @@ function notOffered(why) {
             );
         default:
             return t(
-                "Who signs in person has no certificate of their own. Choose another kind of signature.",
+                "People who sign in person have no certificate of their own. Choose another kind of signature.",
             );
     }
 }

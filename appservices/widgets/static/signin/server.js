@@ -191,7 +191,7 @@ export class VecheHomeserver extends VecheElement {
             if (isRefused) this.openid = undefined;
             this.error = isRefused
                 ? t(
-                      "What your homeserver says was not accepted. Sign in with a code from your chat instead.",
+                      "We did not accept the answer of your homeserver. Sign in with a code from your chat instead.",
                   )
                 : signInWords(
                       error,

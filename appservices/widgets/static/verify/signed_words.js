@@ -127,7 +127,7 @@ export function reasonWords(reason) {
                 "It was signed with another program, in a form that not all programs show alike.",
             );
         case "signed_an_earlier_state":
-            return t("What was added after a signature was not checked.");
+            return t("Additions after a signature were not checked.");
         case "algorithm_no_longer_trusted":
             return t("An algorithm in it is not trusted any more.");
         case "other_signatures_before":

@@ -219,7 +219,7 @@ def test_who_is_refused_gets_it_back(office: Office) -> None:
     for words in ("No right to it", "skip", "Not yours.", "submit"):
         said = town.write(desk, CAROL, words, thread=thread)
 
-    assert "You paid 12.00 EUR. They come back to you by themselves." in words_of(said)
+    assert "You paid 12.00 EUR. You get them back without doing anything." in words_of(said)
     [key] = office.invoicing.made
     assert office.invoicing.withdrawn == [office.invoicing.invoice_id(key)]
     assert "You have 12.00 EUR back" in words_of(office.hear(REFUNDED))

@@ -168,7 +168,7 @@ export class AppMe extends BusyElement {
                           ${icon("document")}
                           <p class="empty-title">${t("No documents yet")}</p>
                           <p class="secondary-text">
-                              ${t("What an office issues to you, and what you sign, is kept here.")}
+                              ${t("Documents that you sign, or that an office issues to you, are kept here.")}
                           </p>
                       </section>`
             }

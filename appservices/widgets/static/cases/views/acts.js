@@ -151,7 +151,7 @@ class VecheActs extends View {
         const { acts, cosigned } = verdict.proven;
         if (!acts.length)
             return html`<p class="help">
-                ${t("What the organisation said of these acts was deleted after its time. The log still has them.")}
+                ${t("The organisation's words on these acts were deleted after their time. The log still has them.")}
             </p>`;
         const name = number
             ? `acts-${organisation}-${number + 1}.json`

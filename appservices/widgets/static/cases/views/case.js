@@ -397,7 +397,7 @@ class VecheCase extends View {
         return html`<div class="banner info" role="alert">
             <p class="banner-title">${t("This form was changed elsewhere")}</p>
             <p>
-                ${t("It was changed in another window or in the chat. What you see here is not saved. Which one is right?")}
+                ${t("It was changed in another window or in the chat. The changes you see here are not saved. Which one is right?")}
             </p>
             <p class="actions">
                 <button

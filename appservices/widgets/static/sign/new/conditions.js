@@ -40,7 +40,7 @@ export function conditions(editing) {
                 @change=${(/** @type {Event} */ { target }) =>
                     change({ mayDelegate: /** @type {HTMLInputElement} */ (target).checked })}
             />
-            <span>${t("Whoever is asked may let somebody else sign")}</span>
+            <span>${t("A person who is asked may let somebody else sign")}</span>
         </label>`;
 }
 

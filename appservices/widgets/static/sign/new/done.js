@@ -31,7 +31,7 @@ export function done(sent, copied, press, error) {
             ${
                 isOne
                     ? t(
-                          "The key of the document is in this link and nowhere else. Send it, in an encrypted chat of yours, to each of these people, or once into an encrypted room in which they are alone with you, and to nobody else. A name opens a chat with that person:",
+                          "The key of the document is in this link and nowhere else. Send it to each of these people in an encrypted chat of yours. You can also send it once to an encrypted room of you and them alone. Send it to nobody else. A name opens a chat with that person:",
                       )
                     : t(
                           "The key of each document is in its link and nowhere else. Send each link, in an encrypted chat of yours, to the people above it, and to nobody else. A name opens a chat with that person:",

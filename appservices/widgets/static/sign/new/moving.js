@@ -41,7 +41,7 @@ export function moving(upload, form, one, press) {
                 press.place({ ...place, area: detail })}
         ></veche-placing>
         <p>
-            ${t("Tap the page where the box should be, or drag the box or its lower right corner; the arrow keys move it, with Shift they change its size.")}
+            ${t("Tap the page where the box should be, or drag the box or its lower right corner. The arrow keys move it; with Shift they change its size.")}
         </p>
         <div role="status">
             ${

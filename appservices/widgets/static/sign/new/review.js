@@ -76,9 +76,7 @@ function act({ doing, done, send }, left) {
     if (!session())
         return banner(
             "info",
-            html`<p>
-                    ${t("Sign in from your encrypted chat to send it. What you have prepared stays here.")}
-                </p>
+            html`<p>${t("Sign in from your encrypted chat to send it. Your work stays here.")}</p>
                 <p><a class="button primary" href=${signInHref()}>${t("Sign in")}</a></p>`,
         );
     const all = done + left;

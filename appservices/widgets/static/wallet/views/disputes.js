@@ -70,7 +70,7 @@ export class VecheDisputes extends WalletView {
             "disputes",
             () =>
                 html`<p class="secondary-text">
-                        ${t("Was something wrong with a payment? Open it in your history, and dispute it there. What is asked here stands in your chat with the bank too.")}
+                        ${t("Was something wrong with a payment? Open it in your history, and dispute it there. The same question stands in your chat with the bank.")}
                     </p>
                     <div
                         @veche-disputes=${(/** @type {CustomEvent<Disputes>} */ { detail }) => (this.disputes = detail)}

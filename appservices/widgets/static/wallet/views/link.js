@@ -125,7 +125,7 @@ export class VecheLink extends WalletView {
             <details class="more">
                 <summary>${t("Pay on another device")}</summary>
                 <p class="secondary-text">
-                    ${t("Scan this with the wallet there. Whoever has it can see and pay this invoice.")}
+                    ${t("Scan this with the wallet there. Anybody who has it can see and pay this invoice.")}
                 </p>
                 ${codeImage(invoice.code, t("Code of this invoice"))}
             </details>`;

@@ -78,7 +78,7 @@ export class VecheRequest extends WalletView {
         return html`<div class="card code-card" aria-live="polite">
             ${codeImage(this.made.code, t("Your code: who scans it pays you"))}
             <p class="secondary-text">
-                ${this.isWanted ? t("Whoever scans it sees this amount, and your name.") : t("Whoever scans it types how much, and sees your name.")}
+                ${this.isWanted ? t("People who scan it see this amount, and your name.") : t("People who scan it type how much, and see your name.")}
             </p>
             <veche-copied .text=${this.made.link} .label=${t("link")}></veche-copied>
         </div>`;

@@ -133,7 +133,7 @@ export class VecheTrust extends WalletView {
                     ${
                         count
                             ? t(
-                                  "What goes out above {amount} in a day has to be approved by {needed} of {count}: {names}.",
+                                  "Payments above {amount} in a day have to be approved by {needed} of {count}: {names}.",
                                   { amount: showMoney(above), needed, count, names },
                               )
                             : t("Nobody has to approve your payments any more.")
@@ -217,7 +217,7 @@ export class VecheTrust extends WalletView {
             t("Allowances"),
             allowances.map((one) => this._allowance(one)),
             "hand",
-            t("You let nobody pay from your account, and nobody lets you."),
+            t("Nobody else may pay from your account, and you may pay from nobody else's."),
         )}
         ${this._section(
             t("Guardians"),

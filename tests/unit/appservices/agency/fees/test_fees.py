@@ -244,7 +244,7 @@ class TestTheMoneyComesBack:
         play = paying().do(FeePaid(1), Claim(CLERK), Refuse(CLERK, "no_right", "", "No."))
 
         assert GiveUpFee(1) in play.outcome.effects
-        assert "You paid 12.00 EUR. They come back to you by themselves." in play.said()
+        assert "You paid 12.00 EUR. You get them back without doing anything." in play.said()
         play.do(FeeRefunded(1))
         assert "You have 12.00 EUR back" in play.said()
         assert play.outcome.case.fees[0].state is FeeState.REFUNDED
