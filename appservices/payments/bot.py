@@ -5,39 +5,43 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from appservices.payments.banks.service import banking_of
+from appservices.payments.bulk.service import bulk
+from appservices.payments.cases import jobs as setting_aside
+from appservices.payments.cases.service import talk as case_talk
+from appservices.payments.chats.service.chats import ANSWERS, hear, hear_page
 from appservices.payments.config import BOT_LOCALPART
-from appservices.payments.service import (
-    bank_news,
-    bulk,
-    case_talk,
-    faults,
-    grants,
-    heads_room,
-    held,
-    moving,
-    peers_bank,
-    peers_checking,
-    peers_sending,
-    peers_settling,
-    peers_taking,
-    restoring,
-    setting_aside,
-    settling,
+from appservices.payments.conversation.service.conversation import Parts
+from appservices.payments.faults import service as faults
+from appservices.payments.institutions.service.client import API_PATH, PeerClient
+from appservices.payments.institutions.service.describing import PAYMENTS_PATH, described
+from appservices.payments.interbank.service import (
+    banks as peers_bank,
 )
-from appservices.payments.service.attempts import Attempts
-from appservices.payments.service.callers import organisation_keys
-from appservices.payments.service.chats import ANSWERS, hear, hear_page
-from appservices.payments.service.conversation import Parts
-from appservices.payments.service.describing import PAYMENTS_PATH, described
-from appservices.payments.service.feed import PaymentFeed, rules_of
-from appservices.payments.service.heads import TREE, Heads
-from appservices.payments.service.jobs import handlers
-from appservices.payments.service.news import EVENT, EventJob
-from appservices.payments.service.peers_asking import API_PATH, PeerClient
-from appservices.payments.service.peers_desk import PeerDesk
-from appservices.payments.service.rails import banking_of
-from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.writer import Writer
+from appservices.payments.interbank.service import (
+    comparing as peers_checking,
+)
+from appservices.payments.interbank.service import restoring
+from appservices.payments.interbank.service import (
+    settling as peers_settling,
+)
+from appservices.payments.interbank.service import (
+    taking as peers_taking,
+)
+from appservices.payments.interbank.service.questions import PeerDesk
+from appservices.payments.jobs import handlers
+from appservices.payments.ledger.service.attempts import Attempts
+from appservices.payments.ledger.service.writer import Writer
+from appservices.payments.organisations.service.callers import organisation_keys
+from appservices.payments.organisations.service.feed import PaymentFeed, rules_of
+from appservices.payments.organisations.service.news import EVENT, EventJob
+from appservices.payments.paying.service import held, settling
+from appservices.payments.peers.service import sending as peers_sending
+from appservices.payments.postings.service import grants, moving
+from appservices.payments.proofs.service.heads import TREE, Heads
+from appservices.payments.proofs.service.receipts import Receipts
+from appservices.payments.topups.service import news as bank_news
+from appservices.payments.witnesses.service import heads_room
 from veche.acts import histories
 from veche.acts.histories import RestoredError
 from veche.api.sealing_client import sealer_of
@@ -52,11 +56,11 @@ from veche.transparency.notes import read_verifier_key
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.payments.banks.service import BankNews
     from appservices.payments.config import PaymentsSection
-    from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.rails import BankNews
-    from appservices.payments.service.sessions import Sessions
-    from appservices.payments.service.work import Outcome
+    from appservices.payments.ledger.service.attempts import Attempt
+    from appservices.payments.ledger.service.sessions import Sessions
+    from appservices.payments.ledger.service.work import Outcome
     from veche.acts.histories import Finding
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler

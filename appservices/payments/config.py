@@ -6,12 +6,10 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from appservices.payments.core.bill import DUE_MS as BILL_DUE_MS
-from appservices.payments.core.formats import rf
-from appservices.payments.core.formats.plain import iban
-from appservices.payments.core.peers import PREPARED_MS_MAX
-from appservices.payments.core.rules import DAY_MS, HOUR_MS
-from appservices.payments.core.ubl import Seller
+from appservices.payments.amounts.core.periods import DAY_MS, HOUR_MS
+from appservices.payments.formats.core import rf
+from appservices.payments.formats.core.plain import iban
+from appservices.payments.tax.core.ubl import Seller
 from veche.api.sealing_client import SealSection
 from veche.contracts.payments.invoice_tax import SCHEME, VAT_ID, Endpoint
 from veche.protocol.errors import MalformedError
@@ -21,6 +19,10 @@ from veche.runtime.config import InputPath, SecretPath, Section
 from veche.runtime.config.sections import Duration, Names, Networks, TimeZone, WebAddress
 from veche.transparency.envelope import is_verification_key
 from veche.transparency.notes import VerifierKey, read_verifier_key
+
+PREPARED_MS_MAX: Final = 600_000
+"""Longest time for which somebody asks to prepare a payment."""
+
 
 BOT_LOCALPART: Final = "veche_payments"
 CURRENCIES_MAX: Final = 20
@@ -341,7 +343,7 @@ class PaymentsSection(Section):
     large_part_wait_ms: Duration = DAY_MS
     """How long a payment waits by which most of somebody's money goes out within a day, if it is
     above ten times the limit for first payments."""
-    split_wait_ms: Duration = BILL_DUE_MS
+    split_wait_ms: Duration = 3 * DAY_MS
     """How long those who share a bill have to agree; then whatever is set aside goes back."""
     confirm_wait_ms: Annotated[Duration, Field(ge=1_000, le=CONFIRM_WAIT_MS_MAX)] = 10_000
     """How long a merchant has to confirm a payment, from the moment in which its money is set

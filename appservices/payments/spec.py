@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from appservices.payments.banks.service.stuck_files import look
 from appservices.payments.bot import Payments
 from appservices.payments.config import PaymentsSection
+from appservices.payments.organisations.service.callers import key_faults
 from appservices.payments.routes import routes
-from appservices.payments.service.callers import key_faults
-from appservices.payments.service.rails.stuck_files import look
 from veche.runtime.database.migrate import MigrationSet
 from veche.server.spec import ServiceSpec
 

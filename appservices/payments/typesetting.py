@@ -22,7 +22,7 @@ def typeset(template: str, data: Mapping[str, Any], made_at_ms: int) -> bytes:
     The same data at the same time gives the same bytes.
 
     Args:
-        template: Name of a file of this package; it gets the data as ``sys.inputs.data``.
+        template: Path of a file in this package; it gets the data as ``sys.inputs.data``.
         data: What is shown.
         made_at_ms: Date of the PDF, UTC.
     """

@@ -26,11 +26,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.task import deferLater
 
-from appservices.payments.core.ledger import Account, Row, Transfer
-from appservices.payments.core.ledger.block import FIRST_HEAD, Content, seal
-from appservices.payments.core.ledger.values import ROWS_MAX
-from appservices.payments.service.work import Work
-from appservices.payments.service.writer import Writer
+from appservices.payments.ledger.core import Account, Row, Transfer
+from appservices.payments.ledger.core.block import FIRST_HEAD, Content, seal
+from appservices.payments.ledger.core.values import ROWS_MAX
+from appservices.payments.ledger.service.work import Work
+from appservices.payments.ledger.service.writer import Writer
 from tests.integration.appservices.payments.ledgers import PAYMENTS, sql
 from veche.runtime.database.embedded import EmbeddedPostgres, binaries
 from veche.runtime.database.migrate import KERNEL_SETS, migrate
@@ -38,7 +38,7 @@ from veche.runtime.database.migrate import KERNEL_SETS, migrate
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from appservices.payments.service.work import Outcome
+    from appservices.payments.ledger.service.work import Outcome
 
     Act = Callable[[Writer, EPollReactor], Coroutine[Deferred[Any], Any, float]]
 

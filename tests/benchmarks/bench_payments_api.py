@@ -21,9 +21,9 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- of th
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater, react
 
-from appservices.payments.core.ledger import Account, Transfer
-from appservices.payments.service.work import Work
-from appservices.payments.service.writer import Writer
+from appservices.payments.ledger.core import Account, Transfer
+from appservices.payments.ledger.service.work import Work
+from appservices.payments.ledger.service.writer import Writer
 from tests.benchmarks import receipts
 from tests.integration.appservices.payments.branch import BANK, KEYS, SHOP, Branch, token
 from tests.integration.appservices.payments.ledgers import PAYMENTS

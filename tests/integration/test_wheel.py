@@ -23,7 +23,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from appservices.payments.vendor import VENDORED as SCHEMAS
+from appservices.payments.banks.vendor import VENDORED as SCHEMAS
 from appservices.widgets.vendor import VENDORED
 from homeserver_modules.event_guard.families import load_families
 from tests.support.payloads import VALID, malformed
@@ -303,7 +303,7 @@ def test_what_pages_load_is_in_the_wheel_with_its_licences(names: set[str]) -> N
 def test_the_schemas_of_banks_messages_are_in_the_wheel_with_their_licences(
     names: set[str],
 ) -> None:
-    folder = "appservices/payments/core/rails/schemas"
+    folder = "appservices/payments/banks/core/schemas"
 
     for one in SCHEMAS:
         package = one.wheel.partition("==")[0]

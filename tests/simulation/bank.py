@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.ledger import Account, AccountCode
-from appservices.payments.core.rails import moves
-from appservices.payments.core.rails.messages import read_events
-from appservices.payments.core.rails.orders import OrderInput, OrderState, step
-from appservices.payments.core.rails.orders_xml import write_orders
-from appservices.payments.core.rails.port import (
+from appservices.payments.banks.core import moves
+from appservices.payments.banks.core.messages import read_events
+from appservices.payments.banks.core.orders import OrderInput, OrderState, step
+from appservices.payments.banks.core.orders_xml import write_orders
+from appservices.payments.banks.core.port import (
     BankOrder,
     Booked,
     Closed,
@@ -28,10 +27,11 @@ from appservices.payments.core.rails.port import (
     Party,
     Status,
 )
-from appservices.payments.core.rails.xml import BankMessageError
-from appservices.payments.core.transfers import TransferCode
+from appservices.payments.banks.core.xml import BankMessageError
 from appservices.payments.demo_bank.bank import Bank, demo_iban
 from appservices.payments.demo_bank.book import ELSEWHERE, Book, Movement
+from appservices.payments.ledger.core import Account, AccountCode
+from appservices.payments.ledger.core.requests import TransferCode
 from tests.simulation.load import PEOPLE, Request
 from veche.protocol.errors import ConflictError
 from veche.protocol.ids import Ulid, derived_ulid
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
-    from appservices.payments.core.ledger import Transfer
-    from appservices.payments.core.rails.port import BankMessage, Entry
-    from appservices.payments.store.memory_ledger import MemoryLedger
+    from appservices.payments.banks.core.port import BankMessage, Entry
+    from appservices.payments.ledger.core import Transfer
+    from appservices.payments.ledger.store.memory_ledger import MemoryLedger
     from tests.simulation.load import Network
 
 BOOKS: Final = moves.Books(ledger=1, bank=90, clearing=91, suspense=92, opening=93)

@@ -14,7 +14,7 @@ import attrs
 import psycopg2
 from twisted.internet.defer import Deferred
 
-from appservices.payments.store.memory_ledger import MemoryLedger
+from appservices.payments.ledger.store.memory_ledger import MemoryLedger
 from tests.support.ledger_rules import are_bound, are_held, broken_rules, is_conserved
 from veche.runtime.database.exclusive import SessionLostError
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from random import Random
 
-    from appservices.payments.core.ledger.block import Block
-    from appservices.payments.core.ledger.port import Place
-    from appservices.payments.core.ledger.values import Known, Names, Row
-    from appservices.payments.store.copies import Sending
+    from appservices.payments.ledger.core.block import Block
+    from appservices.payments.ledger.core.port import Place
+    from appservices.payments.ledger.core.values import Known, Names, Row
+    from appservices.payments.ledger.store.copies import Sending
     from tests.simulation.processes import Machine
 
 P = ParamSpec("P")

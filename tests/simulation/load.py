@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import psycopg2
 
-from appservices.payments.core.ledger import Account, Transfer, TransferFlag
-from appservices.payments.service.work import BrokenWorkError, Work
+from appservices.payments.ledger.core import Account, Transfer, TransferFlag
+from appservices.payments.ledger.service.work import BrokenWorkError, Work
 from veche.protocol.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
-    from appservices.payments.service.work import Outcome
-    from appservices.payments.service.writer import Writer
+    from appservices.payments.ledger.service.work import Outcome
+    from appservices.payments.ledger.service.writer import Writer
     from tests.simulation.database import SimulatedSessions
     from tests.simulation.processes import Machine
 

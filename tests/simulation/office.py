@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.invoice import (
+from appservices.payments.amounts.core.periods import period_number
+from appservices.payments.escrows.core.moves import post
+from appservices.payments.invoices.core.invoice import (
     PAID_STATES,
     Invoice,
     InvoiceEffect,
@@ -21,19 +23,18 @@ from appservices.payments.core.invoice import (
     InvoiceState,
     step_invoice,
 )
-from appservices.payments.core.ledger import Transfer, TransferFlag, ledger_id
-from appservices.payments.core.mandate import (
+from appservices.payments.ledger.core import Transfer, TransferFlag, ledger_id
+from appservices.payments.mandates.core.mandate import (
     MandateInput,
     MandateState,
     Terms,
     Used,
     judge_charge,
-    period_number,
     step_mandate,
 )
-from appservices.payments.core.payment import Effect, Input, Kind, Payment, State, step
-from appservices.payments.core.setting_aside import post, void
-from appservices.payments.core.transfers import MAIN, Between, code_of, transfers_of
+from appservices.payments.postings.core import void
+from appservices.payments.transfers.core.payment import Effect, Input, Kind, Payment, State, step
+from appservices.payments.transfers.core.transfers import MAIN, Between, code_of, transfers_of
 from tests.simulation.load import Request
 from veche.protocol.errors import ConflictError
 from veche.protocol.ids import Ulid, derived_ulid

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.payments.core.ledger.replay import replay
-from appservices.payments.core.ledger.values import Names
-from appservices.payments.service import shift, writer
-from appservices.payments.store.memory_ledger import MemoryLedger
+from appservices.payments.ledger.core.replay import replay
+from appservices.payments.ledger.core.values import Names
+from appservices.payments.ledger.service import shift, writer
+from appservices.payments.ledger.store.memory_ledger import MemoryLedger
 from tests.integration.appservices.payments.ledgers import ledger, problems
 from tests.simulation.world import World
 from tests.support.long import seeds
@@ -28,8 +28,8 @@ from tests.support.processes import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.core.ledger.port import LedgerStore
-    from appservices.payments.core.ledger.values import Known
+    from appservices.payments.ledger.core.port import LedgerStore
+    from appservices.payments.ledger.core.values import Known
 
 LONG = 3_000
 SHORT = 20
@@ -78,7 +78,8 @@ def test_a_seed_makes_the_same_world_again() -> None:
 @pytest.mark.long
 def test_a_seed_makes_the_same_world_in_any_process() -> None:
     code = (
-        "from appservices.payments.service import shift; from tests.simulation.world import World;"
+        "from appservices.payments.ledger.service import shift;"
+        " from tests.simulation.world import World;"
         f" shift.PIPELINE_FROM = {PIPELINE_FROM}; made = World(3); made.run(); print(made.digest)"
     )
     found = {

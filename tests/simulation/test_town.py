@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from appservices.payments.core.payment import Kind, State
-from appservices.payments.service import shift
+from appservices.payments.ledger.service import shift
+from appservices.payments.transfers.core.payment import Kind, State
 from tests.simulation.mailroom import Mailroom
 from tests.simulation.office import Office
 from tests.simulation.test_ledger import FOUND_WITHIN, PIPELINE_FROM, told
@@ -22,8 +22,8 @@ from tests.simulation.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from appservices.payments.core.ledger import Transfer
-    from appservices.payments.core.payment import Payment
+    from appservices.payments.ledger.core import Transfer
+    from appservices.payments.transfers.core.payment import Payment
 
 TOWNS = range(1, 40, 2)
 REACHED = {

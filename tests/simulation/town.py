@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.invoice import Invoice, InvoiceInput, InvoiceState
-from appservices.payments.core.ledger.block import leaves
-from appservices.payments.core.ledger.leaf import row_leaf
-from appservices.payments.core.ledger.values import PLACES
-from appservices.payments.core.mandate import DAY_MS, MandateInput, MandateState, Terms
-from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.amounts.core.periods import DAY_MS
+from appservices.payments.invoices.core.invoice import Invoice, InvoiceInput, InvoiceState
+from appservices.payments.ledger.core.block import leaves
+from appservices.payments.ledger.core.leaf import row_leaf
+from appservices.payments.ledger.core.values import PLACES
+from appservices.payments.mandates.core.mandate import MandateInput, MandateState, Terms
+from appservices.payments.transfers.core.payment import Kind, Payment, State
 from tests.simulation.mailroom import Mailroom
 from tests.simulation.office import LEDGER, NOTICE_MS, Mandate, Office
 from tests.support.tree_proofs import inclusion_proof
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from appservices.payments.core.ledger.values import Row
-    from appservices.payments.store.memory_ledger import MemoryLedger
+    from appservices.payments.ledger.core.values import Row
+    from appservices.payments.ledger.store.memory_ledger import MemoryLedger
     from tests.simulation.load import Network, Request
 
 MERCHANTS: Final = (101, 102)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from appservices.payments.core.ledger import TransferFlag
-from appservices.payments.core.ledger.replay import ReplayError, replay
-from appservices.payments.core.ledger.values import Names
-from appservices.payments.service.writer import Writer
-from appservices.payments.store.memory_ledger import MemoryLedger
+from appservices.payments.ledger.core import TransferFlag
+from appservices.payments.ledger.core.replay import ReplayError, replay
+from appservices.payments.ledger.core.values import Names
+from appservices.payments.ledger.service.writer import Writer
+from appservices.payments.ledger.store.memory_ledger import MemoryLedger
 from tests.simulation.bank import Desk
 from tests.simulation.database import Database, Faults, SimulatedSessions
 from tests.simulation.load import ASK_AGAIN_S, Caller, Network, Process, Request, Requests

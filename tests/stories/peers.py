@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service.receipts import Receipts
+from appservices.payments.proofs.service.receipts import Receipts
 from tests.stories.bank import in_bank
 from tests.support.processes import free_ports
 from tests.support.services import Place

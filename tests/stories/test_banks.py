@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appservices.payments.core.rails.orders import SILENCE_DAYS
+from appservices.payments.banks.core.orders import SILENCE_DAYS
 from appservices.payments.demo.shop import ID as SHOP
 from appservices.payments.demo.shop import DemoShop
 from appservices.payments.demo_bank.__main__ import CUSTOMER

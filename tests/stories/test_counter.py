@@ -10,9 +10,9 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from appservices.payments.core.formats import emv
 from appservices.payments.demo.shop import DemoShop
 from appservices.payments.demo_bank.bank import demo_iban
+from appservices.payments.formats.core import emv
 from tests.stories.bank import DemoBank, in_bank
 from tests.stories.shop import Shop
 from tests.support.drawn_codes import beside, drawn, saved

@@ -47,7 +47,7 @@ EXPOSURE_MAX: Final = 2.0
 HOST_RULES: Final = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 COMMIT: Final = "git -c user.name=A -c user.email=a@example.org commit -q --allow-empty -m"
 NOT_OF_TESTS: Final = ("useradd", "chown")
-FETCHED: Final = ("appservices/widgets/static/vendor", "appservices/payments/core/rails/schemas")
+FETCHED: Final = ("appservices/widgets/static/vendor", "appservices/payments/banks/core/schemas")
 
 
 def block(page: str, language: str, words: str = "") -> str:

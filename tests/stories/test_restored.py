@@ -18,7 +18,7 @@ from psycopg2 import sql
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service.peers_checking import CHECK
+from appservices.payments.interbank.service.comparing import CHECK
 from tests.stories.bank import Bank, Client, DemoBank
 from tests.stories.peers import HERE, THERE, two_banks
 from tests.support.postgres import session

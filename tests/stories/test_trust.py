@@ -47,7 +47,7 @@ def test_guardians_look_at_large_payments_first(bank: Bank, persons: list[Client
     for guardian, name in ((bob, "bob"), (carol, "carol")):
         approve(guardian, guardian.expect("alice asks you to be a guardian"), "accept")
         alice.expect(f"{name} is your guardian.")
-    alice.expect("What goes out above 50.00 EUR in a day has to be approved by 2 of 2")
+    alice.expect("Payments above 50.00 EUR in a day have to be approved by 2 of 2")
 
     # Above the amount both are asked, and nothing moves before both approve.
     approve(alice, alice.ask("pay shop 60 EUR rent"), "pay")
@@ -74,7 +74,7 @@ def test_guardians_look_at_large_payments_first(bank: Bank, persons: list[Client
     bob.expect("alice wants to be guarded less")
     alice.choose(alice.expect("asks for less than the one that counts"), "keep")
     alice.say("guardians")
-    alice.expect("What goes out above 50.00 EUR in a day has to be approved by 2 of 2")
+    alice.expect("Payments above 50.00 EUR in a day have to be approved by 2 of 2")
     assert not moved(bank, 6100)
     assert not moved(bank, 6200)
 

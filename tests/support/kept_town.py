@@ -183,8 +183,12 @@ def checkout_of(commit: str, folder: Path) -> Path:
     with tarfile.open(packed) as tree:
         tree.extractall(folder)  # noqa: S202 -- our own archive
     # What `run` fetches, and git ignores.
-    for name in ("appservices/widgets/static/vendor", "appservices/payments/core/rails/schemas"):
-        shutil.copytree(ROOT / name, folder / name)
+    vendored = "appservices/widgets/static/vendor"
+    schemas = "appservices/payments/banks/core/schemas"
+    is_packaged = (folder / schemas).parent.is_dir()  # commits before have them elsewhere
+    laid = schemas if is_packaged else "appservices/payments/core/rails/schemas"
+    shutil.copytree(ROOT / vendored, folder / vendored)
+    shutil.copytree(ROOT / schemas, folder / laid)
     setup = "from setuptools import setup; setup()"
     subprocess.run([sys.executable, "-c", setup, "-q", "egg_info"], cwd=folder, check=True)
     return folder

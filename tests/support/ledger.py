@@ -6,18 +6,18 @@ import hashlib
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from appservices.payments.core.ledger import Account, AccountFlag, Result, Transfer
-from appservices.payments.core.ledger.block import Block, seal
-from appservices.payments.core.ledger.book import Book
-from appservices.payments.core.ledger.deciding import start
-from appservices.payments.core.ledger.values import Names
-from appservices.payments.store.memory_ledger import MemoryLedger
+from appservices.payments.ledger.core import Account, AccountFlag, Result, Transfer
+from appservices.payments.ledger.core.block import Block, seal
+from appservices.payments.ledger.core.book import Book
+from appservices.payments.ledger.core.deciding import start
+from appservices.payments.ledger.core.values import Names
+from appservices.payments.ledger.store.memory_ledger import MemoryLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from appservices.payments.core.ledger.deciding import Deciding
-    from appservices.payments.core.ledger.port import LedgerStore
+    from appservices.payments.ledger.core.deciding import Deciding
+    from appservices.payments.ledger.core.port import LedgerStore
 
 ALICE, BOB, FEES, BANK, ZLOTY_FEES = 1, 2, 3, 4, 5
 EUR, PLN = 1, 2

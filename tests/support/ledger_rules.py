@@ -6,17 +6,17 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from appservices.payments.core.ledger import AMOUNT_MAX, AccountFlag, TransferFlag
-from appservices.payments.core.ledger.block import FIRST_HEAD, leaves, seal
-from appservices.payments.core.ledger.values import PLACES, EventKind, Names
+from appservices.payments.ledger.core import AMOUNT_MAX, AccountFlag, TransferFlag
+from appservices.payments.ledger.core.block import FIRST_HEAD, leaves, seal
+from appservices.payments.ledger.core.values import PLACES, EventKind, Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from appservices.payments.core.ledger.block import Block
-    from appservices.payments.core.ledger.port import LedgerStore
-    from appservices.payments.core.ledger.values import AccountRow, Row
+    from appservices.payments.ledger.core.block import Block
+    from appservices.payments.ledger.core.port import LedgerStore
+    from appservices.payments.ledger.core.values import AccountRow, Row
 
 ENDS = TransferFlag.POST | TransferFlag.VOID | TransferFlag.EXPIRE
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.payments.core.ledger import Row, ledger_id
-from appservices.payments.core.ledger.block import FIRST_HEAD, Block, Content, leaves, seal
-from appservices.payments.core.ledger.values import PLACES
+from appservices.payments.ledger.core import Row, ledger_id
+from appservices.payments.ledger.core.block import FIRST_HEAD, Block, Content, leaves, seal
+from appservices.payments.ledger.core.values import PLACES
 from tests.support.tree_proofs import inclusion_proof
 from veche.protocol.ids import ulid
 from veche.protocol.unpadded_base64 import encode_base64

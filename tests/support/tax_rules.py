@@ -11,7 +11,7 @@ import peppol.rules
 import peppol.xsd
 from lxml import etree
 
-from appservices.payments.core.ubl import PEPPOL
+from appservices.payments.tax.core.ubl import PEPPOL
 
 
 def said_against(data: bytes) -> list[str]:

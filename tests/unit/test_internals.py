@@ -15,7 +15,7 @@ import appservices
 import veche.protocol
 import veche.runtime
 from appservices.agency.cases.service.conversation import CATALOGUE as AGENCY
-from appservices.payments.service.conversation import CATALOGUE as PAYMENTS
+from appservices.payments.conversation.service.conversation import CATALOGUE as PAYMENTS
 from appservices.signing.sessions.service.conversation import CATALOGUE as SIGNING
 from tests.support.processes import ROOT
 from tests.support.tables import each_row

@@ -143,7 +143,7 @@ test("a person sees each act on them, checked in the page, and keeps the file th
     assert.equal(await forgers.locator(".acts").count(), 0);
     await page
         .getByRole("region", { name: "The Forgetful" })
-        .getByText("was deleted after its time")
+        .getByText("were deleted after their time")
         .waitFor();
     const saving = page.waitForEvent("download");
     await town.getByRole("button", { name: "Save with the proof" }).first().click();

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.payments.core.orders.mandate import CHARGE_JOB, MANDATE_JOB
+from appservices.payments.mandates.core.order import CHARGE_JOB, MANDATE_JOB
 from tests.stories.bank import BOT, Bank, DemoBank
 from tests.support.calls import request
 from tests.widgets.commands import Command, enrolled, shown

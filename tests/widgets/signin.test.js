@@ -93,15 +93,16 @@ test("a link leaves the address at once, shows who one is, works once, and can b
     assert.equal(await new SignInPage(page).kept(), null);
 });
 
+/** @param {string} person */
+async function toKeys(person) {
+    const { link } = await ask("sign_in", { person });
+    return link.replace("#", "#return=/keys&secret=");
+}
+
 test("whoever has said here that it is them is not asked again, and a link of somebody else asks", async ({
     open,
 }) => {
     const { context, page } = await open();
-    /** @param {string} person */
-    const toKeys = async (person) => {
-        const { link } = await ask("sign_in", { person });
-        return link.replace("#", "#return=/keys&secret=");
-    };
     for (const person of ["dana", "dirk"]) await ask("person", { person });
     await page.goto(await toKeys("dana"));
     await page.getByRole("button", { name: "Go on" }).click();

@@ -224,7 +224,7 @@ test("codes are scanned from a picture and read by the service, or refused with 
     await wallet.amount.fill("7.20");
     await page.getByRole("textbox", { name: "What for" }).fill("tea");
     await page.getByRole("button", { name: "Make the code" }).click();
-    await page.getByText("Whoever scans it sees this amount").waitFor();
+    await page.getByText("People who scan it see this amount").waitFor();
     await glance(page, "wallet-request");
     const picture = await wallet.code.screenshot();
     const link = await page.locator(".code-card code").innerText();

@@ -12,8 +12,8 @@ from nacl.signing import VerifyKey
 from twisted.internet import reactor  # noqa: TID251 -- a process of its own, beside `veche`
 from twisted.internet.task import LoopingCall
 
-from appservices.payments.core.rails.port import BANK_FILE_MAX
-from appservices.payments.core.rails.tree import day
+from appservices.payments.banks.core.port import BANK_FILE_MAX
+from appservices.payments.banks.core.tree import day
 from appservices.payments.demo_bank.bank import Bank, demo_iban
 from appservices.payments.demo_bank.book import ELSEWHERE, Book, Movement
 from appservices.payments.demo_bank.routes import BankRoutes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from schwifty import IBAN
 
-from appservices.payments.core.rails.messages import read_orders
-from appservices.payments.core.rails.port import (
+from appservices.payments.banks.core.messages import read_orders
+from appservices.payments.banks.core.port import (
     BankMessage,
     NameAnswer,
     NameMatch,
@@ -18,18 +18,14 @@ from appservices.payments.core.rails.port import (
     Statement,
     Status,
 )
-from appservices.payments.core.rails.told_xml import (
-    write_advice,
-    write_statement,
-    write_statuses,
-)
+from appservices.payments.banks.core.told_xml import write_advice, write_statement, write_statuses
 from appservices.payments.demo_bank.book import ELSEWHERE, Movement
 from appservices.payments.demo_bank.habits import LOST_ANSWERS, Habit, habit_of
 from appservices.payments.demo_bank.names import compare
 from veche.protocol.errors import ConflictError, RefusedError
 
 if TYPE_CHECKING:
-    from appservices.payments.core.rails.port import BankOrder
+    from appservices.payments.banks.core.port import BankOrder
     from appservices.payments.demo_bank.book import Book
 
 COUNTRY: Final = "DE"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.rails.port import Entry
+from appservices.payments.banks.core.port import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from appservices.payments.core.rails.port import NameAnswer, NameMatch
+from appservices.payments.banks.core.port import NameAnswer, NameMatch
 
 
 def compare(asked: str, owner: str) -> NameMatch:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from nacl.exceptions import BadSignatureError as BadNaclSignature
 from pydantic import Field
 
-from appservices.payments.core.rails.port import BANK_FILE_MAX
+from appservices.payments.banks.core.port import BANK_FILE_MAX
 from appservices.payments.demo_bank.book import ELSEWHERE, Movement
 from veche.protocol.errors import BadSignatureError, MalformedError, RefusedError, TooLargeError
 from veche.protocol.wire import Wire

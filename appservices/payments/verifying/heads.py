@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.core.proofs.heads import (
+from appservices.payments.proofs.core.heads import (
     TwoLedgersError,
     is_chain,
     open_copy,
@@ -25,7 +25,7 @@ from veche.runtime.verifying.words import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.core.proofs.heads import Copied
+    from appservices.payments.proofs.core.heads import Copied
     from veche.runtime.verifying.words import Asked
     from veche.transparency.notes import VerifierKey
 

@@ -6,7 +6,7 @@ import datetime as dt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.core.proofs.receipts import (
+from appservices.payments.proofs.core.receipts import (
     Fault,
     ReceiptError,
     Verified,

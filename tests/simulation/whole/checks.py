@@ -8,16 +8,16 @@ from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.core.ledger import AccountCode
-from appservices.payments.core.payment import State
-from appservices.payments.core.peers import Side
-from appservices.payments.core.rails.messages import read_events
-from appservices.payments.core.rails.port import Closed
-from appservices.payments.core.statement import write_camt, write_csv
-from appservices.payments.core.transfers import TransferCode
-from appservices.payments.service.statements import statement
-from appservices.payments.store import peers
-from appservices.payments.store.holders import PEER, currencies, holder_of_mark
+from appservices.payments.banks.core.messages import read_events
+from appservices.payments.banks.core.port import Closed
+from appservices.payments.holders.store import PEER, currencies, holder_of_mark
+from appservices.payments.ledger.core import AccountCode
+from appservices.payments.ledger.core.requests import TransferCode
+from appservices.payments.peers import store as peers
+from appservices.payments.peers.core import Side
+from appservices.payments.statements.core import write_camt, write_csv
+from appservices.payments.statements.service.statements import statement
+from appservices.payments.transfers.core.payment import State
 from tests.integration.appservices.payments.ledgers import problems
 from tests.simulation.whole.institution import CURRENCY
 from tests.support.postgres import execute

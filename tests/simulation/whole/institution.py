@@ -14,14 +14,14 @@ from nacl.signing import SigningKey
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from appservices.payments.banks.core.port import BANK_FILE_MAX
+from appservices.payments.banks.service.answering import FoundOut, found_out
 from appservices.payments.bot import Payments
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.rails.port import BANK_FILE_MAX
 from appservices.payments.demo_bank.bank import Bank, demo_iban
 from appservices.payments.demo_bank.book import ELSEWHERE, Book, Movement
 from appservices.payments.demo_bank.routes import BankRoutes
 from appservices.payments.routes import routes
-from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.widgets.routes import approvals
 from tests.simulation.whole.computer import Computer
 from tests.simulation.whole.matrix import (

@@ -16,7 +16,7 @@ import attrs
 import psycopg2
 from twisted.internet.defer import Deferred
 
-from appservices.payments.service.sessions import PostgresSessions
+from appservices.payments.ledger.service.sessions import PostgresSessions
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import CommitUnknownError, Database, connect
 from veche.runtime.database.exclusive import DedicatedSession, SessionLostError
@@ -313,7 +313,7 @@ class WorldSessions(PostgresSessions):
 
     def try_lock(self, connection: Connection, stall_ms: int) -> bool:
         """As the port; who is stopped for so long is ended by the world, since its clock counts."""
-        from appservices.payments.store import shards  # noqa: PLC0415 -- beside its only use
+        from appservices.payments.ledger.store import shards  # noqa: PLC0415 -- beside its only use
 
         del stall_ms
         with connection.cursor() as txn:

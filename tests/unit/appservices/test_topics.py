@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from appservices.payments import bot as payments
-from appservices.payments.service import chats as payment_chats
-from appservices.payments.service.conversation import Parts as PaymentParts
+from appservices.payments.chats.service import chats as payment_chats
+from appservices.payments.conversation.service.conversation import Parts as PaymentParts
 from appservices.signing import bot as signing
 from appservices.signing.chats.service import chats as signing_chats
 from appservices.signing.sessions.service.conversation import Parts as SigningParts

@@ -1,4 +1,5 @@
 /** One case: where it stands, its form, its questions, its documents. */
+import { AgencyFake, CASE } from "../agency_fake.js";
 import { AppPage } from "./app.js";
 
 export class CasePage extends AppPage {
@@ -39,4 +40,20 @@ export class CasePage extends AppPage {
     saved() {
         return this.kept.getByText("Saved.").waitFor();
     }
+}
+
+/**
+ * Open the page of a case as a fake office serves it.
+ *
+ * @param {import("../harness.js").Opened} opened
+ * @param {Record<string, any>} shown
+ */
+export async function caseOf(opened, shown) {
+    const fake = new AgencyFake();
+    fake.case = shown;
+    await fake.serve(opened);
+    const one = new CasePage(opened.page);
+    await one.visit(CASE);
+    await one.card.waitFor();
+    return { fake, one };
 }

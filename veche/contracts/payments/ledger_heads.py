@@ -3,7 +3,7 @@
 A room is the one place that nobody takes back: who is in it has what was said there. So a head that
 was posted is one that its ledger is held to, by anybody who kept it. Each post has the proof that
 it begins with the one before; and what other institutions signed of the same ledger.
-``appservices/payments/core/proofs/heads.py`` says what a copy of the room proves.
+``appservices/payments/proofs/core/heads.py`` says what a copy of the room proves.
 """
 
 from __future__ import annotations

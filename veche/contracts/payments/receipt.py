@@ -1,6 +1,6 @@
 """Receipts: the payload by which an institution proves that a payment was made.
 
-Services of payments check one (``appservices/payments/core/proofs/receipts.py``), and browsers
+Services of payments check one (``appservices/payments/proofs/core/receipts.py``), and browsers
 (``appservices/widgets/static/verify``). Source: design of Veche, payments §6.
 """
 

@@ -15,12 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from appservices.payments.core.ledger import AccountCode
-from appservices.payments.core.rails.port import BankMessage, OrderKind, Party, Submitted, Unknown
-from appservices.payments.demo_bank.__main__ import CUSTOMER
-from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service.attempts import Attempts
-from appservices.payments.service.rails import (
+from appservices.payments.banks.core.port import BankMessage, OrderKind, Party, Submitted, Unknown
+from appservices.payments.banks.service import (
     Bank,
     Banking,
     BankNews,
@@ -29,11 +25,15 @@ from appservices.payments.service.rails import (
     OrderRequest,
     filing,
 )
-from appservices.payments.service.rails import demo as demo_rail
-from appservices.payments.service.rails.filing import FETCH, FILE
-from appservices.payments.service.writer import Writer
-from appservices.payments.store import bank as store
-from appservices.payments.store import holders
+from appservices.payments.banks.service import demo as demo_rail
+from appservices.payments.banks.service.filing import FETCH, FILE
+from appservices.payments.banks.store import banks as store
+from appservices.payments.demo_bank.__main__ import CUSTOMER
+from appservices.payments.demo_bank.bank import demo_iban
+from appservices.payments.holders import store as holders
+from appservices.payments.ledger.core import AccountCode
+from appservices.payments.ledger.service.attempts import Attempts
+from appservices.payments.ledger.service.writer import Writer
 from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports
 from tests.support.stored_keys import StoredApprovals
@@ -50,7 +50,7 @@ from veche.runtime.web.http_client import Connections, NoAnswerError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from appservices.payments.service.attempts import Settle
+    from appservices.payments.ledger.service.attempts import Settle
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
 

@@ -20,41 +20,37 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import HTTPConnectionPool
 
 from appservices.payments import demo as payments_demo
+from appservices.payments.banks.service import BankNews, NewsKind, banking_of
+from appservices.payments.bulk.service import bulk
+from appservices.payments.bulk.service.bulk import BACK_AGAIN, PAY_LINES
+from appservices.payments.bulk.service.lines import GiveBack, PayLines
+from appservices.payments.cases import jobs as setting_aside
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.mandate import MandateState, Terms
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.texts.views import Party
+from appservices.payments.conversation import store as chats
+from appservices.payments.conversation.service.conversation import Conversation, Parts
 from appservices.payments.demo_bank.__main__ import CUSTOMER
+from appservices.payments.holders import store as holders
+from appservices.payments.invoices.service import invoices
+from appservices.payments.invoices.store import invoices as invoice_store
+from appservices.payments.jobs import handlers as every_handler
+from appservices.payments.ledger.service.attempts import Attempts
+from appservices.payments.ledger.service.writer import Writer
+from appservices.payments.mandates import store as mandate_store
+from appservices.payments.mandates.core.mandate import MandateState, Terms
+from appservices.payments.mandates.store import Mandate
+from appservices.payments.organisations.service.callers import organisation_keys
+from appservices.payments.organisations.service.feed import PaymentFeed, rules_of
+from appservices.payments.organisations.service.news import EVENT, EventJob
+from appservices.payments.paying.service import held, paying, settling
+from appservices.payments.postings.service import grants, moving
+from appservices.payments.proofs.service.receipts import Receipts
 from appservices.payments.routes import API, routes
-from appservices.payments.service import (
-    bank_news,
-    bulk,
-    files,
-    grants,
-    held,
-    invoices,
-    moving,
-    paying,
-    setting_aside,
-    settling,
-)
-from appservices.payments.service.attempts import Attempts
-from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
-from appservices.payments.service.bulk_lines import GiveBack, PayLines
-from appservices.payments.service.callers import organisation_keys
-from appservices.payments.service.clocks import CLOCK
-from appservices.payments.service.conversation import Conversation, Parts
-from appservices.payments.service.feed import PaymentFeed, rules_of
-from appservices.payments.service.files import OpenPayment, Private
-from appservices.payments.service.jobs import handlers as every_handler
-from appservices.payments.service.news import EVENT, EventJob
-from appservices.payments.service.rails import BankNews, NewsKind, banking_of
-from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.writer import Writer
-from appservices.payments.store import chats, holders
-from appservices.payments.store import invoices as invoice_store
-from appservices.payments.store import mandates as mandate_store
-from appservices.payments.store.mandates import Mandate
+from appservices.payments.topups.service import news as bank_news
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.service.clocks import CLOCK
+from appservices.payments.transfers.service.files import OpenPayment, Private
+from appservices.payments.transfers.texts.views import Party
 from tests.integration.appservices.payments.scenes import ALICE, BOB, bank
 from tests.integration.veche.rig import until
 from tests.support.postgres import execute, session
@@ -86,9 +82,9 @@ from veche.transparency.envelope import sign, signing_key
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.conversation import Conversation
-    from appservices.payments.service.work import Outcome
+    from appservices.payments.conversation.service.conversation import Conversation
+    from appservices.payments.ledger.service.attempts import Attempt
+    from appservices.payments.ledger.service.work import Outcome
     from veche.api.ports import PagePorts
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler

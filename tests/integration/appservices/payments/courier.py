@@ -20,7 +20,7 @@ from veche.runtime.matrix.client import MatrixError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appservices.payments.service.conversation import Conversation, Parts
+    from appservices.payments.conversation.service.conversation import Conversation, Parts
     from tests.integration.appservices.payments.stage import Stage
     from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound

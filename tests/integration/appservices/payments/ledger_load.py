@@ -22,21 +22,21 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- this 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from appservices.payments.core.ledger import Result, Transfer, TransferFlag
-from appservices.payments.service import shift
-from appservices.payments.service import writer as module
-from appservices.payments.service.work import Work
-from appservices.payments.service.writer import Writer
-from appservices.payments.store import copies
-from appservices.payments.store.copies import sending_of
-from appservices.payments.store.ledger import PostgresLedger
+from appservices.payments.ledger.core import Result, Transfer, TransferFlag
+from appservices.payments.ledger.service import shift
+from appservices.payments.ledger.service import writer as module
+from appservices.payments.ledger.service.work import Work
+from appservices.payments.ledger.service.writer import Writer
+from appservices.payments.ledger.store import copies
+from appservices.payments.ledger.store.copies import sending_of
+from appservices.payments.ledger.store.ledger import PostgresLedger
 from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from appservices.payments.core.ledger.block import Block
-    from appservices.payments.store.copies import Copy
+    from appservices.payments.ledger.core.block import Block
+    from appservices.payments.ledger.store.copies import Copy
 
 reactor: Any = default_reactor
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.core.ledger import Result
-from appservices.payments.store import oracle
-from appservices.payments.store.ledger import PostgresLedger
+from appservices.payments.ledger.core import Result
+from appservices.payments.ledger.store import oracle
+from appservices.payments.ledger.store.ledger import PostgresLedger
 from tests.support.postgres import database, session
 from veche.runtime.database import connect
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet

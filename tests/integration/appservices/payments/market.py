@@ -10,25 +10,23 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from appservices.payments import demo as payments_demo
+from appservices.payments.bills.service import asking as billing
+from appservices.payments.bills.service import bills
+from appservices.payments.bills.service.bills import BillPrivate
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.orders.invoice import InvoiceOrder
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import (
-    billing,
-    bills,
-    extras,
-    files,
-    grants,
-    invoicing,
-    moving,
-    paying,
-)
-from appservices.payments.service.bills import BillPrivate
-from appservices.payments.service.conversation import Conversation, Parts
-from appservices.payments.service.files import Private
-from appservices.payments.service.receipts import Receipts
-from appservices.payments.store import holders, invoices
+from appservices.payments.conversation.service.conversation import Conversation, Parts
+from appservices.payments.holders import store as holders
+from appservices.payments.invoices.core.order import InvoiceOrder
+from appservices.payments.invoices.store import invoices
+from appservices.payments.merchants.service import invoicing
+from appservices.payments.paying.service import paying
+from appservices.payments.postings.service import grants, moving
+from appservices.payments.proofs.service.receipts import Receipts
+from appservices.payments.questions.service import extras
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.service.files import Private
+from appservices.payments.transfers.texts.views import Party
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
 from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.scribe import Scribe
@@ -43,8 +41,8 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.core.bill import Sharer
-    from appservices.payments.service.files import OpenPayment
+    from appservices.payments.bills.core.bill import Sharer
+    from appservices.payments.transfers.service.files import OpenPayment
     from veche.runtime.database import Connection
 
 NOW_MS: Final = 1_764_000_000_000

@@ -15,32 +15,36 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from appservices.payments import demo as payments_demo
-from appservices.payments.api.peers import hash_of
+from appservices.payments.cases import jobs as setting_aside
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.payment import Kind
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import (
-    files,
-    heads,
-    held,
-    paying,
-    peers,
-    peers_checking,
-    peers_settling,
-    peers_taking,
-    peers_witnessing,
-    setting_aside,
+from appservices.payments.conversation.service.conversation import Parts
+from appservices.payments.holders import store as holders
+from appservices.payments.institutions.api import hash_of
+from appservices.payments.institutions.service.client import PeerClient
+from appservices.payments.interbank.service import (
+    comparing as peers_checking,
 )
-from appservices.payments.service.batch import RiderError
-from appservices.payments.service.conversation import Parts
-from appservices.payments.service.files import Private
-from appservices.payments.service.peers_asking import PeerClient
-from appservices.payments.service.peers_desk import PeerDesk, PeerRefusedError
-from appservices.payments.service.peers_jobs import Send
-from appservices.payments.service.peers_sending import SEND
-from appservices.payments.service.receipts import Receipts
-from appservices.payments.store import attempts, holders
-from appservices.payments.store import peers as store
+from appservices.payments.interbank.service import (
+    settling as peers_settling,
+)
+from appservices.payments.interbank.service import (
+    taking as peers_taking,
+)
+from appservices.payments.interbank.service.delivery import Send
+from appservices.payments.interbank.service.questions import PeerDesk, PeerRefusedError
+from appservices.payments.ledger.service.batch import RiderError
+from appservices.payments.ledger.store import attempts
+from appservices.payments.paying.service import held, paying
+from appservices.payments.peers import store
+from appservices.payments.peers.service import peers
+from appservices.payments.peers.service.sending import SEND
+from appservices.payments.proofs.service import heads
+from appservices.payments.proofs.service.receipts import Receipts
+from appservices.payments.transfers.core.payment import Kind
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.service.files import Private
+from appservices.payments.transfers.texts.views import Party
+from appservices.payments.witnesses.service import peers as peers_witnessing
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
 from tests.integration.appservices.payments.stage import Stage, StageScene
 from tests.support.ledger import Shard
@@ -58,8 +62,8 @@ from veche.transparency.notes import NoteSigner
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from appservices.payments.api.peers import PeerHead
-    from appservices.payments.service.attempts import Settle
+    from appservices.payments.institutions.api import PeerHead
+    from appservices.payments.ledger.service.attempts import Settle
     from veche.runtime.database import Cursor
 
 HERE: Final = "here.test"

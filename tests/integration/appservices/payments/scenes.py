@@ -11,16 +11,17 @@ import attrs
 
 from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.mandate import MandateState, Terms
-from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import files, moving
-from appservices.payments.service.conversation import Conversation, Parts
-from appservices.payments.service.files import OpenPayment, Private
-from appservices.payments.store import holders
-from appservices.payments.store import mandates as mandate_store
-from appservices.payments.store.mandates import Mandate
+from appservices.payments.conversation.service.conversation import Conversation, Parts
+from appservices.payments.holders import store as holders
+from appservices.payments.mandates import store as mandate_store
+from appservices.payments.mandates.core.mandate import MandateState, Terms
+from appservices.payments.mandates.core.order import ChargeOrder, MandateOrder
+from appservices.payments.mandates.store import Mandate
+from appservices.payments.postings.service import moving
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.service.files import OpenPayment, Private
+from appservices.payments.transfers.texts.views import Party
 from tests.integration.appservices.payments.ledgers import PAYMENTS
 from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals

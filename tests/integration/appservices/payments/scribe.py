@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.payments.core.ledger.book import Book
-from appservices.payments.service import held, moving, setting_aside, settling
-from appservices.payments.service.attempts import revoked_of
-from appservices.payments.service.batch import Link, decide, ride
-from appservices.payments.service.work import Entry, Outcome, Work
-from appservices.payments.store import attempts as store
-from appservices.payments.store.ledger import PostgresLedger
+from appservices.payments.cases import jobs as setting_aside
+from appservices.payments.ledger.core.book import Book
+from appservices.payments.ledger.service.attempts import revoked_of
+from appservices.payments.ledger.service.batch import Link, decide, ride
+from appservices.payments.ledger.service.work import Entry, Outcome, Work
+from appservices.payments.ledger.store import attempts as store
+from appservices.payments.ledger.store.ledger import PostgresLedger
+from appservices.payments.paying.service import held, settling
+from appservices.payments.postings.service import moving
 from veche.runtime.database import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.conversation import Parts
+    from appservices.payments.conversation.service.conversation import Parts
+    from appservices.payments.ledger.service.attempts import Attempt
     from veche.runtime.database import Connection, Cursor
 
 _ROUNDS_MAX: Final = 20

@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from appservices.payments import demo as payments_demo
+from appservices.payments.cases import jobs as setting_aside
+from appservices.payments.chats.service import refunds as refunding
+from appservices.payments.chats.service.chats import ANSWERS
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.texts.views import Party, number_of
-from appservices.payments.service import (
-    dispute_orders,
-    escrow_orders,
-    files,
-    moving,
-    refunding,
-    setting_aside,
-    settling,
-)
-from appservices.payments.service.attempts import revoked_of
-from appservices.payments.service.batch import Link, decide, ride
-from appservices.payments.service.chats import ANSWERS
-from appservices.payments.service.conversation import Conversation, Parts
-from appservices.payments.service.files import Private
-from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.work import Entry, Outcome, Work
-from appservices.payments.store import attempts, holders
+from appservices.payments.conversation.service.conversation import Conversation, Parts
+from appservices.payments.disputes.service import orders as dispute_orders
+from appservices.payments.escrows.service import orders as escrow_orders
+from appservices.payments.holders import store as holders
+from appservices.payments.ledger.service.attempts import revoked_of
+from appservices.payments.ledger.service.batch import Link, decide, ride
+from appservices.payments.ledger.service.work import Entry, Outcome, Work
+from appservices.payments.ledger.store import attempts
+from appservices.payments.paying.service import settling
+from appservices.payments.postings.service import moving
+from appservices.payments.proofs.service.receipts import Receipts
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.service.files import Private
+from appservices.payments.transfers.texts.views import Party, number_of
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute, session
@@ -46,7 +45,7 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from appservices.payments.service.attempts import Attempt, Settle
+    from appservices.payments.ledger.service.attempts import Attempt, Settle
     from veche.chat.prompts import Answered
     from veche.chat.sending import Ground
     from veche.protocol.approval import AskedApproval, Shown

@@ -11,14 +11,18 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from appservices.payments.core.allowance import AllowanceState, UseProblem
-from appservices.payments.core.payment import State
-from appservices.payments.core.rules import Go, Reason, Wait
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import allowance_uses, allowances, freezing, judging, paying
-from appservices.payments.store import allowances as store
-from appservices.payments.store import holders
-from appservices.payments.store import payments as payment_store
+from appservices.payments.allowances import store
+from appservices.payments.allowances.core import AllowanceState
+from appservices.payments.allowances.service import allowances
+from appservices.payments.allowances.service import uses as allowance_uses
+from appservices.payments.holders import store as holders
+from appservices.payments.paying.service import paying
+from appservices.payments.postings.service import judging
+from appservices.payments.safeguards.service import freezing
+from appservices.payments.transfers.core.payment import State
+from appservices.payments.transfers.core.rules import Go, Reason, UseProblem, Wait
+from appservices.payments.transfers.store import payments as payment_store
+from appservices.payments.transfers.texts.views import Party
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, bank, world
 from tests.integration.appservices.payments.test_stopping import beside, end_of
 from tests.integration.appservices.payments.trust import allowance, use_of, with_keys
@@ -27,9 +31,9 @@ from tests.support.postgres import execute
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.conversation import Conversation
-    from appservices.payments.service.files import OpenPayment
-    from appservices.payments.store.allowances import Allowance
+    from appservices.payments.allowances.store import Allowance
+    from appservices.payments.conversation.service.conversation import Conversation
+    from appservices.payments.transfers.service.files import OpenPayment
     from tests.integration.appservices.payments.scenes import World
 
 pytestmark = pytest.mark.postgres

@@ -13,14 +13,17 @@ import zxingcpp
 from PIL import Image
 from twisted.internet.defer import Deferred, gatherResults
 
-from appservices.payments.core.formats import emv, epc
-from appservices.payments.core.formats.links import PersonLink, read_person
-from appservices.payments.core.orders.invoice import INVOICE_JOB, InvoiceOrder, order_form
-from appservices.payments.core.orders.mandate import ChargeOrder, charge_form
-from appservices.payments.routes.api import API
-from appservices.payments.service import charges, files, invoices, invoicing
-from appservices.payments.service.jobs import handlers
-from appservices.payments.store import invoices as invoice_store
+from appservices.payments.formats.core import emv, epc
+from appservices.payments.formats.core.links import PersonLink, read_person
+from appservices.payments.institutions.routes import API
+from appservices.payments.invoices.core.order import INVOICE_JOB, InvoiceOrder, order_form
+from appservices.payments.invoices.service import invoices
+from appservices.payments.invoices.store import invoices as invoice_store
+from appservices.payments.jobs import handlers
+from appservices.payments.mandates.core.order import ChargeOrder, charge_form
+from appservices.payments.mandates.service import debits as charges
+from appservices.payments.merchants.service import invoicing
+from appservices.payments.transfers.service import files
 from tests.integration.appservices.payments.branch import OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB

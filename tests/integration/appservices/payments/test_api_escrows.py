@@ -8,9 +8,9 @@ import attrs
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
-from appservices.payments.core.escrow import OPEN_MAX, EscrowInput
-from appservices.payments.service import escrow_files as deals
-from appservices.payments.service import escrows
+from appservices.payments.escrows.core.escrow import OPEN_MAX, EscrowInput
+from appservices.payments.escrows.service import escrows
+from appservices.payments.escrows.service import records as deals
 from tests.integration.appservices.payments.branch import SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB

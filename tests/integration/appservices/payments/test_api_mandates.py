@@ -8,10 +8,12 @@ import attrs
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
-from appservices.payments.core.mandate import MANDATES_MAX, MandateState
-from appservices.payments.service import charges, files, mandates
-from appservices.payments.store import mandates as store
-from appservices.payments.store import payments
+from appservices.payments.mandates import store
+from appservices.payments.mandates.core.mandate import MANDATES_MAX, MandateState
+from appservices.payments.mandates.service import debits as charges
+from appservices.payments.mandates.service import mandates
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.store import payments
 from tests.integration.appservices.payments.branch import OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE

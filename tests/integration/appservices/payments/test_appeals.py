@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 import psycopg2
 import pytest
 
-from appservices.payments.core.evidence import FILE_BYTES_MAX, FILES_MAX
-from appservices.payments.service import dispute_files as cases
-from appservices.payments.service import disputes, evidence, freezing
-from appservices.payments.service.evidence import TAKE, TakeEvidence
-from appservices.payments.service.wallet import disputes as pages
-from appservices.payments.service.wallet.dispute_views import DecisionBody
-from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
-from appservices.payments.store import holders
+from appservices.payments.disputes.core.evidence import FILE_BYTES_MAX, FILES_MAX
+from appservices.payments.disputes.service import disputes, evidence
+from appservices.payments.disputes.service import records as cases
+from appservices.payments.disputes.service.evidence import TAKE, TakeEvidence
+from appservices.payments.holders import store as holders
+from appservices.payments.safeguards.service import freezing
+from appservices.payments.wallet.service import disputes as pages
+from appservices.payments.wallet.service.dispute_views import DecisionBody
+from appservices.payments.wallet.service.visit import PaymentRefusedError, Visit
 from tests.integration.appservices.payments.courier import Courier, Homeserver, sent
 from tests.integration.appservices.payments.stage import (
     ALICE,

@@ -11,13 +11,14 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from appservices.payments.core.ledger import Account, TransferFlag, ledger_id
-from appservices.payments.service import attempts, held
-from appservices.payments.service import writer as writers
-from appservices.payments.service.attempts import Attempts, add
-from appservices.payments.service.writer import Writer
-from appservices.payments.store import attempts as store
-from appservices.payments.store.ledger import PostgresLedger
+from appservices.payments.ledger.core import Account, TransferFlag, ledger_id
+from appservices.payments.ledger.service import attempts
+from appservices.payments.ledger.service import writer as writers
+from appservices.payments.ledger.service.attempts import Attempts, add
+from appservices.payments.ledger.service.writer import Writer
+from appservices.payments.ledger.store import attempts as store
+from appservices.payments.ledger.store.ledger import PostgresLedger
+from appservices.payments.paying.service import held
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
 from tests.integration.veche.rig import until
 from tests.support.ledger import ALICE, BOB, EUR, Shard, people, transfer
@@ -33,8 +34,8 @@ from veche.runtime.database.migrate import KERNEL_SETS
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.work import Outcome
+    from appservices.payments.ledger.service.attempts import Attempt
+    from appservices.payments.ledger.service.work import Outcome
     from veche.bots.ports import BotPorts
     from veche.runtime.database import Cursor
 

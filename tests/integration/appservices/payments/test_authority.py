@@ -16,35 +16,34 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appservices.payments.api.confirming import ConfirmBody
-from appservices.payments.core.allowance import AllowanceState, AllowanceTerms
-from appservices.payments.core.bill import Sharer
-from appservices.payments.core.limits import LimitKind, LimitOrder
-from appservices.payments.core.mandate import MandateState, Terms
-from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.texts.allowance import AllowanceView
-from appservices.payments.core.texts.guardians import RuleView
-from appservices.payments.core.texts.views import Party
-from appservices.payments.routes.persons import WalletRoutes
-from appservices.payments.service import (
-    allowance_uses,
-    charges,
-    files,
-    freezing,
-    guarding,
-    limiting,
-    mandates,
-    paying,
-    revoking,
-)
-from appservices.payments.service.confirming import confirm
-from appservices.payments.service.files import Private
-from appservices.payments.store import allowances, guards, holders
-from appservices.payments.store import mandates as mandate_store
-from appservices.payments.store.allowances import Allowance
-from appservices.payments.store.guards import GuardRule
-from appservices.payments.store.mandates import Mandate
+from appservices.payments.allowances import store as allowances
+from appservices.payments.allowances.core import AllowanceState, AllowanceTerms
+from appservices.payments.allowances.service import uses as allowance_uses
+from appservices.payments.allowances.store import Allowance
+from appservices.payments.allowances.texts import AllowanceView
+from appservices.payments.bills.core.bill import Sharer
+from appservices.payments.guardians import store as guards
+from appservices.payments.guardians.service import asking as guarding
+from appservices.payments.guardians.store import GuardRule
+from appservices.payments.guardians.texts import RuleView
+from appservices.payments.holders import store as holders
+from appservices.payments.holders.core import LimitKind, LimitOrder
+from appservices.payments.limits.service import limits as limiting
+from appservices.payments.mandates import store as mandate_store
+from appservices.payments.mandates.core.mandate import MandateState, Terms
+from appservices.payments.mandates.core.order import ChargeOrder, MandateOrder
+from appservices.payments.mandates.service import debits as charges
+from appservices.payments.mandates.service import mandates
+from appservices.payments.mandates.store import Mandate
+from appservices.payments.merchants.api.confirming import ConfirmBody
+from appservices.payments.merchants.service.confirming import confirm
+from appservices.payments.paying.service import paying
+from appservices.payments.safeguards.service import freezing, revoking
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.service.files import Private
+from appservices.payments.transfers.texts.views import Party
+from appservices.payments.wallet.routes.persons import WalletRoutes
 from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Market
 from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.trust import asking_nothing, chat_with

@@ -14,21 +14,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from appservices.payments.core.bulk import BulkPayout, PayoutInput, PayoutState
-from appservices.payments.core.ledger import AccountCode
-from appservices.payments.core.texts.guardians import RuleView
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import (
-    bulk,
-    bulk_lines,
-    disputes,
-    freezing,
-    guardians,
-    revoking,
-)
-from appservices.payments.store import bulk as bulk_store
-from appservices.payments.store import guards, holders
-from appservices.payments.store.bulk import NewLine
+from appservices.payments.bulk import store as bulk_store
+from appservices.payments.bulk.core import BulkPayout, PayoutInput, PayoutState
+from appservices.payments.bulk.service import bulk
+from appservices.payments.bulk.service import lines as bulk_lines
+from appservices.payments.bulk.store import NewLine
+from appservices.payments.disputes.service import disputes
+from appservices.payments.guardians import store as guards
+from appservices.payments.guardians.service import guardians
+from appservices.payments.guardians.texts import RuleView
+from appservices.payments.holders import store as holders
+from appservices.payments.ledger.core import AccountCode
+from appservices.payments.safeguards.service import freezing, revoking
+from appservices.payments.transfers.texts.views import Party
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,
@@ -44,7 +42,7 @@ from veche.bots.guardian_rules import COMING
 from veche.protocol.ids import RoomId, UserId, derived_ulid
 
 if TYPE_CHECKING:
-    from appservices.payments.service.attempts import Settle
+    from appservices.payments.ledger.service.attempts import Settle
 
 pytestmark = pytest.mark.postgres
 

@@ -10,10 +10,9 @@ import pytest
 from nacl.signing import SigningKey
 from twisted.internet.defer import Deferred
 
-from appservices.payments.core.ledger import AccountCode
-from appservices.payments.core.rails.orders import NEVER_GOT, SILENCE_DAYS
-from appservices.payments.core.rails.orders_xml import write_orders
-from appservices.payments.core.rails.port import (
+from appservices.payments.banks.core.orders import NEVER_GOT, SILENCE_DAYS
+from appservices.payments.banks.core.orders_xml import write_orders
+from appservices.payments.banks.core.port import (
     Accepted,
     BankOrder,
     Entry,
@@ -25,10 +24,8 @@ from appservices.payments.core.rails.port import (
     Signed,
     Unknown,
 )
-from appservices.payments.core.rails.told_xml import write_advice
-from appservices.payments.demo_bank.__main__ import CAPITAL_MINOR, CUSTOMER
-from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service.rails import (
+from appservices.payments.banks.core.told_xml import write_advice
+from appservices.payments.banks.service import (
     Bank,
     DemoRail,
     NewsKind,
@@ -36,11 +33,14 @@ from appservices.payments.service.rails import (
     comparing,
     stuck_files,
 )
-from appservices.payments.service.rails.answering import FoundOut, found_out
-from appservices.payments.service.rails.filing import resume
-from appservices.payments.service.rails.incoming import Incoming
-from appservices.payments.service.rails.stuck_files import STUCK_MS, SUBMIT, FileWord
-from appservices.payments.store import bank as store
+from appservices.payments.banks.service.answering import FoundOut, found_out
+from appservices.payments.banks.service.filing import resume
+from appservices.payments.banks.service.incoming import Incoming
+from appservices.payments.banks.service.stuck_files import STUCK_MS, SUBMIT, FileWord
+from appservices.payments.banks.store import banks as store
+from appservices.payments.demo_bank.__main__ import CAPITAL_MINOR, CUSTOMER
+from appservices.payments.demo_bank.bank import demo_iban
+from appservices.payments.ledger.core import AccountCode
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.support.postgres import execute

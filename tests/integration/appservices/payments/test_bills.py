@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appservices.payments.core.bill import SLACK_MS, BillState, Sharer
-from appservices.payments.core.split import PARTS_MAX
-from appservices.payments.service import bill_ends, billing, bills, files, freezing, paying
-from appservices.payments.store import bills as store
-from appservices.payments.store import holders
+from appservices.payments.amounts.core.split import PARTS_MAX
+from appservices.payments.bills import store
+from appservices.payments.bills.core.bill import SLACK_MS, BillState, Sharer
+from appservices.payments.bills.service import asking as billing
+from appservices.payments.bills.service import bills
+from appservices.payments.bills.service import ending as bill_ends
+from appservices.payments.holders import store as holders
+from appservices.payments.paying.service import paying
+from appservices.payments.safeguards.service import freezing
+from appservices.payments.transfers.service import files
 from tests.integration.appservices.payments.market import BEGINS_MINOR, Market
 from tests.integration.appservices.payments.trust import asking_nothing
 from tests.support.long import seeds

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg2.errors
 import pytest
 
+from appservices.payments.banks.service import filing
+from appservices.payments.bulk.service import bulk
+from appservices.payments.bulk.service import lines as bulk_lines
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.demo_bank.habits import Habit
-from appservices.payments.service import bulk, bulk_lines
-from appservices.payments.service.rails import filing
-from appservices.payments.store import holders
+from appservices.payments.holders import store as holders
 from tests.integration.appservices.payments.branch import BANK, OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB

@@ -10,29 +10,30 @@ import attrs
 import pytest
 from pydantic import ValidationError
 
-from appservices.payments.api.refunds import RefundBody
+from appservices.payments.allowances import store as allowances
+from appservices.payments.allowances.core import AllowanceState, AllowanceTerms
+from appservices.payments.allowances.service import uses as allowance_uses
+from appservices.payments.allowances.store import Allowance
+from appservices.payments.allowances.texts import AllowanceView
+from appservices.payments.amounts.core.order import Order
 from appservices.payments.config import OrganisationSection
-from appservices.payments.core.allowance import AllowanceState, AllowanceTerms
-from appservices.payments.core.guards import DUE_MS
-from appservices.payments.core.order import Order
-from appservices.payments.core.payment import State
-from appservices.payments.core.texts.allowance import AllowanceView
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import (
-    allowance_uses,
-    api_refunds,
-    buying,
-    invoices,
-    naming,
-    paying,
-)
-from appservices.payments.service.organisations import read_invoice, withdraw_invoice
-from appservices.payments.service.wallet import orders, reading
-from appservices.payments.service.wallet.views import OrderBody
-from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
-from appservices.payments.store import allowances, events, holders
-from appservices.payments.store import invoices as invoice_store
-from appservices.payments.store.allowances import Allowance
+from appservices.payments.conversation.service import naming
+from appservices.payments.guardians.core import DUE_MS
+from appservices.payments.holders import store as holders
+from appservices.payments.invoices.service import invoices
+from appservices.payments.invoices.store import invoices as invoice_store
+from appservices.payments.merchants.service import buying
+from appservices.payments.merchants.service.invoices import read_invoice, withdraw_invoice
+from appservices.payments.organisations import store as events
+from appservices.payments.paying.service import paying
+from appservices.payments.questions.service import approvals
+from appservices.payments.refunds.api import RefundBody
+from appservices.payments.refunds.service import refunds as api_refunds
+from appservices.payments.transfers.core.payment import State
+from appservices.payments.transfers.texts.views import Party
+from appservices.payments.wallet.api import OrderBody
+from appservices.payments.wallet.service import orders, reading
+from appservices.payments.wallet.service.visit import PaymentRefusedError, Visit
 from tests.integration.appservices.payments.market import SHOP, Market
 from tests.integration.appservices.payments.scenes import EURO, KEYS, nonce
 from tests.integration.appservices.payments.trust import asking_nothing, chat_with
@@ -42,7 +43,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.conversation.service.conversation import Conversation
     from veche.protocol.ids import RoomId
 
 pytestmark = pytest.mark.postgres
@@ -208,7 +209,7 @@ def test_an_allowance_for_the_shop_or_its_kind_pays_there(
     assert payment_id is not None
     with market.at() as scene:
         # It is Bob's account by now: none of those that others opened to him.
-        assert allowance_uses.offered(scene, market.matter(scene, payment_id)) == []
+        assert approvals.offered(scene, market.matter(scene, payment_id)) == []
     market.held(payment_id)
 
     assert market.has(market.bob)[0] == 9_300
@@ -225,7 +226,7 @@ def test_who_has_an_allowance_is_asked_though_they_have_no_money(market: Market)
 
     assert payment_id is not None
     with market.at() as scene:
-        [(offered, _)] = allowance_uses.offered(scene, market.matter(scene, payment_id))
+        [(offered, _)] = approvals.offered(scene, market.matter(scene, payment_id))
     assert offered.id == kept.id
 
 
@@ -265,7 +266,7 @@ def test_a_page_asks_who_has_an_allowance_though_they_have_no_money(market: Mark
         page = Visit(scene, poor, "en")
         asked = orders.buy(page, order, merchant)
         assert reading.payment_view(page, asked).instead is None
-        [(allowance, _)] = allowance_uses.offered(scene, asked)
+        [(allowance, _)] = approvals.offered(scene, asked)
         theirs = paying._from_purse(scene, asked, allowance.id)
 
         assert reading.payment_of(page, asked.payment.id).instead == theirs.payment.id

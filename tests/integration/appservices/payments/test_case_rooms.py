@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from appservices.payments.service import (
-    case_jobs,
-    case_rooms,
-    case_talk,
-    disputes,
-    escrows,
-)
-from appservices.payments.service.case_jobs import MakeRoom
-from appservices.payments.service.evidence import TAKE, TakeEvidence
+from appservices.payments.cases.service import making as case_jobs
+from appservices.payments.cases.service import talk as case_talk
+from appservices.payments.cases.service.making import MakeRoom
+from appservices.payments.disputes.service import disputes
+from appservices.payments.disputes.service.evidence import TAKE, TakeEvidence
+from appservices.payments.escrows.service import escrows
+from appservices.payments.rooms import service as case_rooms
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from appservices.payments.api.disputes import DisputeAnswerBody
-from appservices.payments.api.escrows import EscrowBody
-from appservices.payments.service import api_disputes, api_escrows, case_jobs, escrows
-from appservices.payments.service.api_disputes import NoEvidenceError
-from appservices.payments.service.wallet import disputes, reading
-from appservices.payments.service.wallet.visit import Visit
-from appservices.payments.store import events
+from appservices.payments.cases.service import making as case_jobs
+from appservices.payments.disputes.api import DisputeAnswerBody
+from appservices.payments.disputes.service import organisations as api_disputes
+from appservices.payments.disputes.service.organisations import NoEvidenceError
+from appservices.payments.escrows.api import EscrowBody
+from appservices.payments.escrows.service import escrows
+from appservices.payments.escrows.service import organisations as api_escrows
+from appservices.payments.organisations import store as events
+from appservices.payments.wallet.service import disputes, reading
+from appservices.payments.wallet.service.visit import Visit
 from tests.integration.appservices.payments.stage import ALICE, BOB, CAROL, CLERK, MONEY, Stage
 from tests.support.postgres import execute
 from veche.api.bearer import OrganisationCaller
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from appservices.payments.service.wallet.dispute_views import DisputeEntry
+    from appservices.payments.wallet.service.dispute_views import DisputeEntry
 
 pytestmark = pytest.mark.postgres
 

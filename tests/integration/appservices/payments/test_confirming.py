@@ -9,24 +9,27 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
-from appservices.payments.api.confirming import ConfirmBody, QuoteBody, RefuseBody
-from appservices.payments.core.bill import Sharer
-from appservices.payments.core.payment import PaymentStateError
-from appservices.payments.core.quote import QuoteStateError
-from appservices.payments.core.split import PARTS_MAX, SplitError
-from appservices.payments.service import extras, freezing, paying
-from appservices.payments.service.confirming import (
+from appservices.payments.amounts.core.split import PARTS_MAX, SplitError
+from appservices.payments.bills.core.bill import Sharer
+from appservices.payments.invoices.core.quote import QuoteStateError
+from appservices.payments.invoices.service.invoices import invoice_order
+from appservices.payments.merchants.api.confirming import ConfirmBody, QuoteBody, RefuseBody
+from appservices.payments.merchants.service.codes import NoCodeError, code_of
+from appservices.payments.merchants.service.confirming import (
     TooLateError,
     answer_quote,
     confirm,
     read_quote,
     refuse,
 )
-from appservices.payments.service.holding import CONFIRM_HOLD_MS, invoice_order
-from appservices.payments.service.invoice_codes import NoCodeError, code_of
-from appservices.payments.service.organisations import make_invoice, read_invoice
-from appservices.payments.service.wallet.extras import chosen_view
-from appservices.payments.service.wallet.visit import Visit
+from appservices.payments.merchants.service.invoices import make_invoice, read_invoice
+from appservices.payments.paying.service import paying
+from appservices.payments.postings.service.holding import CONFIRM_HOLD_MS
+from appservices.payments.questions.service import extras
+from appservices.payments.safeguards.service import freezing
+from appservices.payments.transfers.core.payment import PaymentStateError
+from appservices.payments.wallet.service.extras import chosen_view
+from appservices.payments.wallet.service.visit import Visit
 from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Market
 from tests.integration.appservices.payments.test_bills import beside
 from tests.support.long import seeds

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appservices.payments.api.disputes import DisputeAnswerBody
-from appservices.payments.core.dispute import DisputeStateError
-from appservices.payments.service import api_disputes, disputes, freezing
-from appservices.payments.store import events, holders
+from appservices.payments.disputes.api import DisputeAnswerBody
+from appservices.payments.disputes.core.dispute import DisputeStateError
+from appservices.payments.disputes.service import disputes
+from appservices.payments.disputes.service import organisations as api_disputes
+from appservices.payments.holders import store as holders
+from appservices.payments.organisations import store as events
+from appservices.payments.safeguards.service import freezing
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,

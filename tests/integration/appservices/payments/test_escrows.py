@@ -12,12 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appservices.payments.core.escrow import OPEN_MAX
-from appservices.payments.core.limits import LimitKind, OwnLimit
-from appservices.payments.service import escrow_orders, escrows, freezing, revoking
-from appservices.payments.service.statement_files import statements_of
-from appservices.payments.store import escrows as escrow_store
-from appservices.payments.store import holders
+from appservices.payments.escrows import store as escrow_store
+from appservices.payments.escrows.core.escrow import OPEN_MAX
+from appservices.payments.escrows.service import escrows
+from appservices.payments.escrows.service import orders as escrow_orders
+from appservices.payments.holders import store as holders
+from appservices.payments.holders.core import LimitKind, OwnLimit
+from appservices.payments.safeguards.service import freezing, revoking
+from appservices.payments.statements.service.files import statements_of
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from appservices.payments.service import faults
-from appservices.payments.store.attempts import Attempt
+from appservices.payments.faults import service as faults
+from appservices.payments.ledger.store.attempts import Attempt
 from tests.integration.appservices.payments.stage import ALICE, BOB, CAROL, Stage
 from tests.support.postgres import execute
 from veche.protocol.ids import UserId

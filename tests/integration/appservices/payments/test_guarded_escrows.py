@@ -8,12 +8,15 @@ import attrs
 import psycopg2
 import pytest
 
-from appservices.payments.core.guards import DUE_MS
-from appservices.payments.core.texts.guardians import RuleView
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import escrows, freezing, guarding, revoking
-from appservices.payments.store import guards, holders
-from appservices.payments.store.guards import GuardRule
+from appservices.payments.escrows.service import escrows
+from appservices.payments.guardians import store as guards
+from appservices.payments.guardians.core import DUE_MS
+from appservices.payments.guardians.service import asking as guarding
+from appservices.payments.guardians.store import GuardRule
+from appservices.payments.guardians.texts import RuleView
+from appservices.payments.holders import store as holders
+from appservices.payments.safeguards.service import freezing, revoking
+from appservices.payments.transfers.texts.views import Party
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,

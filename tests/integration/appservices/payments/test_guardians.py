@@ -9,22 +9,23 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from appservices.payments.core.limits import WEAKER_MS
-from appservices.payments.core.mandate import MandateState
-from appservices.payments.core.payment import Kind, State
-from appservices.payments.core.rules import DAY_MS
-from appservices.payments.service import (
-    authority,
-    charges,
-    files,
-    freezing,
-    guardians,
-    guarding,
-    judging,
-    paying,
-)
-from appservices.payments.store import facts, guards, holders, mandates
-from appservices.payments.store import payments as store
+from appservices.payments.amounts.core.periods import DAY_MS
+from appservices.payments.guardians import store as guards
+from appservices.payments.guardians.service import asking as guarding
+from appservices.payments.guardians.service import guardians
+from appservices.payments.holders import store as holders
+from appservices.payments.holders.core import WEAKER_MS
+from appservices.payments.limits import store as limits
+from appservices.payments.mandates import store as mandates
+from appservices.payments.mandates.core.mandate import MandateState
+from appservices.payments.mandates.service import debits as charges
+from appservices.payments.paying.service import paying
+from appservices.payments.postings.service import judging
+from appservices.payments.safeguards.service import freezing
+from appservices.payments.transfers.core.payment import Kind, State
+from appservices.payments.transfers.service import authority, files
+from appservices.payments.transfers.store import facts
+from appservices.payments.transfers.store import payments as store
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, bank, nonce, world
 from tests.integration.appservices.payments.test_stopping import end_of
 from tests.integration.appservices.payments.trust import (
@@ -44,8 +45,8 @@ from veche.protocol.guardians import RuleState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.core.payment import Payment
-    from appservices.payments.service.files import OpenPayment
+    from appservices.payments.transfers.core.payment import Payment
+    from appservices.payments.transfers.service.files import OpenPayment
     from tests.integration.appservices.payments.scenes import World
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
@@ -393,12 +394,12 @@ def test_a_debit_that_guardians_do_not_approve_moves_nothing(here: World, how: s
 
 def test_a_ban_is_made_longer_and_never_shorter(here: World) -> None:
     txn, alice = here.scene.txn, here.scene.holder(ALICE).id
-    guards.ban(txn, alice, "all", NOW_MS + 50, nonce())
-    guards.ban(txn, alice, "all", NOW_MS + 40, nonce())
-    assert guards.bans(txn, alice, NOW_MS) == {"all": NOW_MS + 50}
-    guards.ban(txn, alice, "all", NOW_MS + 60, nonce())
-    assert guards.bans(txn, alice, NOW_MS) == {"all": NOW_MS + 60}
-    assert guards.bans(txn, alice, NOW_MS + 60) == {}
+    limits.ban(txn, alice, "all", NOW_MS + 50, nonce())
+    limits.ban(txn, alice, "all", NOW_MS + 40, nonce())
+    assert limits.bans(txn, alice, NOW_MS) == {"all": NOW_MS + 50}
+    limits.ban(txn, alice, "all", NOW_MS + 60, nonce())
+    assert limits.bans(txn, alice, NOW_MS) == {"all": NOW_MS + 60}
+    assert limits.bans(txn, alice, NOW_MS + 60) == {}
 
     with pytest.raises(psycopg2.errors.CheckViolation, match="never shorter"):
         txn.execute("UPDATE payments.self_ban SET until_ms = until_ms - 1")
@@ -418,7 +419,7 @@ def test_what_is_banned_is_refused_and_nothing_else(
 ) -> None:
     matter = cooling(here)
     matter = attrs.evolve(matter, payment=attrs.evolve(matter.payment, kind=kind))
-    guards.ban(here.scene.txn, matter.payment.payer, what, NOW_MS + 1, nonce())
+    limits.ban(here.scene.txn, matter.payment.payer, what, NOW_MS + 1, nonce())
 
     assert judging.is_banned(here.scene, matter) == banned
     assert holders.holder(here.scene.txn, matter.payment.payer).is_open
@@ -427,7 +428,7 @@ def test_what_is_banned_is_refused_and_nothing_else(
 def test_what_is_banned_is_not_debited_by_a_mandate_either(dsn: str) -> None:
     with world(dsn) as here:
         matter = here.charge(here.mandate())
-        guards.ban(here.scene.txn, matter.payment.payer, "all", NOW_MS + 1, nonce())
+        limits.ban(here.scene.txn, matter.payment.payer, "all", NOW_MS + 1, nonce())
         charges.fire_timer(here.scene, matter)
     execute(dsn, "DELETE FROM payments.self_ban")
 

@@ -14,17 +14,17 @@ from twisted.trial.unittest import TestCase
 
 from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.ledger import Result
-from appservices.payments.core.ledger.values import ROWS_MAX, Account
-from appservices.payments.core.proofs.receipts import Fault, ReceiptError, Verified, verify_receipt
-from appservices.payments.routes.api import API
-from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
-from appservices.payments.service import heads_room
-from appservices.payments.service.describing import described
-from appservices.payments.service.heads import Vouched, extended, publish
-from appservices.payments.service.receipts import Receipts, Told
-from appservices.payments.service.work import Outcome
-from appservices.payments.store.ledger import PostgresLedger
+from appservices.payments.institutions.routes import API
+from appservices.payments.institutions.service.describing import described
+from appservices.payments.ledger.core import Result
+from appservices.payments.ledger.core.values import ROWS_MAX, Account
+from appservices.payments.ledger.service.work import Outcome
+from appservices.payments.ledger.store.ledger import PostgresLedger
+from appservices.payments.proofs.core.receipts import Fault, ReceiptError, Verified, verify_receipt
+from appservices.payments.proofs.routes import WELL_KNOWN, ProofRoutes, WellKnownRoutes
+from appservices.payments.proofs.service.heads import Vouched, extended, publish
+from appservices.payments.proofs.service.receipts import Receipts, Told
+from appservices.payments.witnesses.service import heads_room
 from tests.support.ledger import ALICE, BOB, Shard, people, transfer
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S

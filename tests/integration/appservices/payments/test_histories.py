@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from appservices.payments.core.ledger import Transfer, ledger_id
-from appservices.payments.core.transfers import TransferCode
-from appservices.payments.service import attempts, chats
-from appservices.payments.service.statement_files import statements_of
-from appservices.payments.service.wallet import booked
-from appservices.payments.service.wallet.views import HistoryQuery
-from appservices.payments.service.wallet.visit import Visit
+from appservices.payments.chats.service import chats
+from appservices.payments.ledger.core import Transfer, ledger_id
+from appservices.payments.ledger.core.requests import TransferCode
+from appservices.payments.ledger.service import attempts
+from appservices.payments.statements.service.files import statements_of
+from appservices.payments.wallet.api import HistoryQuery
+from appservices.payments.wallet.service import booked
+from appservices.payments.wallet.service.visit import Visit
 from tests.integration.appservices.payments.stage import ALICE, BOB, NOW_MS, Stage
 from tests.support.postgres import execute
 from veche.protocol.ids import UserId, derived_ulid
@@ -22,7 +23,7 @@ from veche.protocol.message import body
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.attempts import Settle
+    from appservices.payments.ledger.service.attempts import Settle
 
 pytestmark = pytest.mark.postgres
 

@@ -10,10 +10,10 @@ import pytest
 from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 
+from appservices.payments.cases.service import talk as case_talk
+from appservices.payments.chats.service.chats import hear
 from appservices.payments.routes import routes
-from appservices.payments.routes.persons import API
-from appservices.payments.service import case_talk
-from appservices.payments.service.chats import hear
+from appservices.payments.wallet.routes.persons import API
 from tests.integration.appservices.payments.branch import BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE

@@ -13,13 +13,15 @@ import pytest
 from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.parsers.config import ParserConfig
 
-from appservices.payments.cli_interbank import Commands, _span, read_claims
-from appservices.payments.core.rails.interbank import Difference, compare
-from appservices.payments.core.rails.interbank_xml import read_told
-from appservices.payments.core.rails.xml import BankMessageError
-from appservices.payments.service import interbank, peers, statements
-from appservices.payments.service.interbank import Books, BooksDifferError, known, of_days
-from appservices.payments.service.interbank_files import Tally, messages
+from appservices.payments.banks.core.xml import BankMessageError
+from appservices.payments.commands.interbank import Commands, _span, read_claims
+from appservices.payments.interbank.core.movements import Difference, compare
+from appservices.payments.interbank.core.xml import read_told
+from appservices.payments.interbank.service import movements as interbank
+from appservices.payments.interbank.service.files import Tally, messages
+from appservices.payments.interbank.service.movements import Books, BooksDifferError, known, of_days
+from appservices.payments.peers.service import peers
+from appservices.payments.statements.service import statements
 from tests.integration.appservices.payments.peers_rig import (
     ALICE,
     BOB,

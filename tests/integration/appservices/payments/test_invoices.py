@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from appservices.payments.core.orders.invoice import InvoiceOrder
-from appservices.payments.core.payment import Kind, State
-from appservices.payments.service import invoices, invoicing
-from appservices.payments.service.clocks import DUE
-from appservices.payments.service.organisations import make_invoice
+from appservices.payments.invoices.core.order import InvoiceOrder
+from appservices.payments.invoices.service import invoices
+from appservices.payments.invoices.service.clocks import DUE
+from appservices.payments.merchants.service import invoicing
+from appservices.payments.merchants.service.invoices import make_invoice
+from appservices.payments.transfers.core.payment import Kind, State
 from tests.integration.appservices.payments.scenes import (
     ALICE,
     EURO,

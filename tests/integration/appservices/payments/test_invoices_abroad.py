@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from appservices.payments.api.peers import hash_of
-from appservices.payments.api.refunds import RefundBody
-from appservices.payments.core.proofs.receipts import verify_receipt
-from appservices.payments.service import (
-    api_refunds,
-    invoices,
-    invoicing,
-    organisations,
-)
-from appservices.payments.service.invoice_news import TELL as TELL_INVOICE
-from appservices.payments.service.invoices_abroad import Tell
-from appservices.payments.service.peers_desk import PeerDesk, cause_of
-from appservices.payments.store import holders
-from appservices.payments.store import invoices as invoice_store
+from appservices.payments.holders import store as holders
+from appservices.payments.institutions.api import hash_of
+from appservices.payments.interbank.service.invoices import Tell
+from appservices.payments.interbank.service.questions import PeerDesk, cause_of
+from appservices.payments.invoices.service import invoices
+from appservices.payments.invoices.service.news import TELL as TELL_INVOICE
+from appservices.payments.invoices.store import invoices as invoice_store
+from appservices.payments.merchants.service import invoices as organisations
+from appservices.payments.merchants.service import invoicing
+from appservices.payments.proofs.core.receipts import verify_receipt
+from appservices.payments.refunds.api import RefundBody
+from appservices.payments.refunds.service import refunds as api_refunds
 from tests.integration.appservices.payments.peers_rig import (
     ALICE,
     BOB,

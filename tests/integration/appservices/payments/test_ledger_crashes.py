@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from appservices.payments.core.ledger import Account, Result
-from appservices.payments.core.ledger.results import BURNING
+from appservices.payments.ledger.core import Account, Result
+from appservices.payments.ledger.core.results import BURNING
 from tests.integration.appservices.payments.ledger_load import PEOPLE, Journal
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems, sql
 from tests.support.ledger import EUR, Shard, transfer

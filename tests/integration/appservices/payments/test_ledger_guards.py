@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from appservices.payments.core.ledger import Result, Row, TransferFlag
-from appservices.payments.core.ledger.block import Block, Content, next_head, seal
-from appservices.payments.core.ledger.port import BrokenError, FencedError
-from appservices.payments.core.ledger.values import PLACES, Burned
-from appservices.payments.store import copies
+from appservices.payments.ledger.core import Result, Row, TransferFlag
+from appservices.payments.ledger.core.block import Block, Content, next_head, seal
+from appservices.payments.ledger.core.port import BrokenError, FencedError
+from appservices.payments.ledger.core.values import PLACES, Burned
+from appservices.payments.ledger.store import copies
 from tests.integration.appservices.payments.ledgers import ledger, opened, problems, sql
 from tests.support.ledger import (
     ALICE,
@@ -30,7 +30,7 @@ from tests.support.ledger import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from appservices.payments.store.ledger import PostgresLedger
+    from appservices.payments.ledger.store.ledger import PostgresLedger
 
 pytestmark = pytest.mark.postgres
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 
-from appservices.payments.core.ledger import TransferFlag
+from appservices.payments.ledger.core import TransferFlag
 from tests.integration.appservices.payments.ledgers import ledger, problems, problems_after, sql
 from tests.support.ledger import ALICE, BOB, FEES, Shard, end, new_id, people
 

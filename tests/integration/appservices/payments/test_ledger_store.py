@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from appservices.payments.core.ledger import Result, TransferFlag
-from appservices.payments.core.ledger.port import BrokenError, FencedError
-from appservices.payments.core.ledger.replay import replay
-from appservices.payments.core.ledger.values import AMOUNT_MAX, Names
-from appservices.payments.store.memory_ledger import MemoryLedger
+from appservices.payments.ledger.core import Result, TransferFlag
+from appservices.payments.ledger.core.port import BrokenError, FencedError
+from appservices.payments.ledger.core.replay import replay
+from appservices.payments.ledger.core.values import AMOUNT_MAX, Names
+from appservices.payments.ledger.store.memory_ledger import MemoryLedger
 from tests.integration.appservices.payments.ledgers import ledger, opened, problems, sql
 from tests.support.ledger import ALICE, BOB, FEES, Shard, end, new_id, people, transfer
 from tests.support.long import seeds
@@ -21,7 +21,7 @@ from tests.unit.appservices.payments.ledger.walk import Walk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.core.ledger.port import LedgerStore
+    from appservices.payments.ledger.core.port import LedgerStore
 
 pytestmark = pytest.mark.postgres
 

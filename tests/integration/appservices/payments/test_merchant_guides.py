@@ -15,8 +15,8 @@ import pytest
 from nacl.exceptions import BadSignatureError
 from twisted.internet import utils
 
-from appservices.payments.core.mandate import MandateState
-from appservices.payments.store import mandates
+from appservices.payments.mandates import store as mandates
+from appservices.payments.mandates.core.mandate import MandateState
 from tests.integration.appservices.payments.branch import BANK, KEYS, SHOP, BranchTestCase, token
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.integration.veche.rig import until

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.payments.routes.persons import _wallet
-from appservices.payments.service.chats import greet
-from appservices.payments.service.conversation import wallet_topic
-from appservices.payments.service.wallet.visit import Visit
+from appservices.payments.chats.service.chats import greet
+from appservices.payments.conversation.service.conversation import wallet_topic
+from appservices.payments.wallet.routes.persons import _wallet
+from appservices.payments.wallet.service.visit import Visit
 from tests.integration.appservices.payments.branch import BranchTestCase
 from tests.integration.appservices.payments.scenes import ALICE
 from tests.support.postgres import execute, session

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.payments.core.evidence import FILES_MAX
-from appservices.payments.core.payment import Kind
-from appservices.payments.service.wallet import disputes, reading
-from appservices.payments.service.wallet.dispute_views import DecisionBody, DisputeBody
-from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
+from appservices.payments.disputes.core.evidence import FILES_MAX
+from appservices.payments.transfers.core.payment import Kind
+from appservices.payments.wallet.service import disputes, reading
+from appservices.payments.wallet.service.dispute_views import DecisionBody, DisputeBody
+from appservices.payments.wallet.service.visit import PaymentRefusedError, Visit
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,
@@ -28,7 +28,7 @@ from veche.protocol.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.wallet.dispute_views import DisputeEntry, DisputesView
+    from appservices.payments.wallet.service.dispute_views import DisputeEntry, DisputesView
     from veche.protocol.ids import UserId
 
 pytestmark = pytest.mark.postgres

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from appservices.payments.core.payout import PayoutOrder
-from appservices.payments.core.texts.views import Party
+from appservices.payments.chats.service.payouts import CheckName
 from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service import escrows as steps
-from appservices.payments.service.payout_orders import CheckName
-from appservices.payments.service.payouts import PER_DAY_MAX
-from appservices.payments.service.wallet import escrows, orders
-from appservices.payments.service.wallet.trust_views import NewEscrowBody
-from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
-from appservices.payments.store import escrows as store
+from appservices.payments.escrows import store
+from appservices.payments.escrows.service import escrows as steps
+from appservices.payments.payouts.core import PayoutOrder
+from appservices.payments.payouts.service import PER_DAY_MAX
+from appservices.payments.transfers.texts.views import Party
+from appservices.payments.wallet.service import escrows, orders
+from appservices.payments.wallet.service.trust_views import NewEscrowBody
+from appservices.payments.wallet.service.visit import PaymentRefusedError, Visit
 from tests.integration.appservices.payments.stage import (
     ALICE,
     BOB,
@@ -34,7 +34,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.wallet.trust_views import EscrowEntry
+    from appservices.payments.wallet.service.trust_views import EscrowEntry
     from veche.protocol.ids import UserId
 
 pytestmark = pytest.mark.postgres

@@ -11,23 +11,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appservices.payments.api.peers import PeerHead, hash_of
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.peers import origin_of
-from appservices.payments.core.proofs.receipts import verify_receipt
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import (
-    files,
-    moving,
-    peers_checking,
-    peers_settling,
-    peers_witnessing,
-    proving,
+from appservices.payments.holders import store as holders
+from appservices.payments.institutions.api import PeerHead, hash_of
+from appservices.payments.institutions.core import origin_of
+from appservices.payments.institutions.service.client import read_well_known
+from appservices.payments.interbank.service import (
+    comparing as peers_checking,
 )
-from appservices.payments.service.files import Private
-from appservices.payments.service.peers_asking import read_well_known
-from appservices.payments.service.peers_desk import PeerDesk, Said
-from appservices.payments.store import holders
+from appservices.payments.interbank.service import (
+    settling as peers_settling,
+)
+from appservices.payments.interbank.service.questions import PeerDesk, Said
+from appservices.payments.postings.service import moving
+from appservices.payments.proofs.core.receipts import verify_receipt
+from appservices.payments.receipts.service import proofs as proving
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.service.files import Private
+from appservices.payments.transfers.texts.views import Party
+from appservices.payments.witnesses.service import peers as peers_witnessing
 from tests.integration.appservices.payments.peers_rig import (
     ALICE,
     BOB,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import pytest
 
-from appservices.payments.core.formats import emv
-from appservices.payments.core.texts.pictures import PICTURE_BYTES_MAX
-from appservices.payments.service import pictures
-from appservices.payments.service.picture_jobs import ReadPicture
-from appservices.payments.service.pictures import READ
+from appservices.payments.chats.jobs import ReadPicture
+from appservices.payments.chats.service import pictures
+from appservices.payments.chats.service.pictures import READ
+from appservices.payments.chats.texts.pictures import PICTURE_BYTES_MAX
+from appservices.payments.formats.core import emv
 from tests.integration.appservices.payments.courier import Courier, Homeserver, sent
 from tests.integration.appservices.payments.stage import ALICE, BOB, Stage
 from tests.support.drawn_codes import beside, drawn, saved

@@ -10,13 +10,17 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from appservices.payments.core.invoice import Invoice, InvoiceState
-from appservices.payments.core.ledger import Transfer
-from appservices.payments.core.mandate import MandateState, Terms
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.store import attempts, chats, holders, invoices, mandates
-from appservices.payments.store import payments as store
-from appservices.payments.store.mandates import Mandate
+from appservices.payments.conversation import store as chats
+from appservices.payments.holders import store as holders
+from appservices.payments.invoices.core.invoice import Invoice, InvoiceState
+from appservices.payments.invoices.store import invoices
+from appservices.payments.ledger.core import Transfer
+from appservices.payments.ledger.store import attempts
+from appservices.payments.mandates import store as mandates
+from appservices.payments.mandates.core.mandate import MandateState, Terms
+from appservices.payments.mandates.store import Mandate
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.store import payments as store
 from tests.support.postgres import database
 from veche.protocol.ids import RoomId, UserId, derived_ulid
 from veche.runtime.database import connect

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from appservices.payments.service import (
-    files,
-    freezing,
-    paying,
-    peers_taking,
-    peers_witnessing,
-    restoring,
-)
-from appservices.payments.service.receipts import Receipts
+from appservices.payments.interbank.service import restoring
+from appservices.payments.interbank.service import taking as peers_taking
+from appservices.payments.paying.service import paying
+from appservices.payments.proofs.service.receipts import Receipts
+from appservices.payments.safeguards.service import freezing
+from appservices.payments.transfers.service import files
+from appservices.payments.witnesses.service import peers as peers_witnessing
 from tests.integration.appservices.payments import peers_rig
 from tests.integration.appservices.payments.peers_rig import (
     ALICE,
@@ -48,7 +46,7 @@ from veche.protocol.ids import UserId
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from appservices.payments.api.peers import PeerRecord
+    from appservices.payments.institutions.api import PeerRecord
     from veche.acts.histories import Finding
 
 pytestmark = pytest.mark.postgres

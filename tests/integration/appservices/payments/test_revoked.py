@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appservices.payments.core.allowance import AllowanceState
-from appservices.payments.service import revoking
-from appservices.payments.store import allowances
+from appservices.payments.allowances import store as allowances
+from appservices.payments.allowances.core import AllowanceState
+from appservices.payments.safeguards.service import revoking
 from tests.integration.appservices.payments.market import BEGINS_MINOR, Market
 from tests.integration.appservices.payments.test_authority import (
     after_a_wait,

@@ -11,12 +11,12 @@ from psycopg2.extensions import make_dsn
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.trial.unittest import TestCase
 
-from appservices.payments.core.ledger import Result, TransferFlag
-from appservices.payments.service.heads import publish
-from appservices.payments.service.work import Work
-from appservices.payments.service.writer import Writer
-from appservices.payments.store import attempts
-from appservices.payments.store.ledger import PostgresLedger
+from appservices.payments.ledger.core import Result, TransferFlag
+from appservices.payments.ledger.service.work import Work
+from appservices.payments.ledger.service.writer import Writer
+from appservices.payments.ledger.store import attempts
+from appservices.payments.ledger.store.ledger import PostgresLedger
+from appservices.payments.proofs.service.heads import publish
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems, sql
 from tests.integration.veche.rig import until
 from tests.support.ledger import ALICE, BOB, Shard, people, transfer

@@ -10,13 +10,16 @@ from twisted.internet.defer import Deferred
 
 from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.ledger import AccountCode, Transfer, ledger_id
-from appservices.payments.core.transfers import TransferCode, opening
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service import attempts, bank_news, peers, peers_bank
-from appservices.payments.service.receipts import Receipts
-from appservices.payments.store import holders
+from appservices.payments.holders import store as holders
+from appservices.payments.interbank.service import banks as peers_bank
+from appservices.payments.ledger.core import AccountCode, Transfer, ledger_id
+from appservices.payments.ledger.core.requests import TransferCode, opening
+from appservices.payments.ledger.service import attempts
+from appservices.payments.peers.service import peers
+from appservices.payments.proofs.service.receipts import Receipts
+from appservices.payments.topups.service import news as bank_news
 from tests.integration.appservices.payments.bank_rig import BANK, BankCase
 from tests.integration.appservices.payments.peers_rig import HERE, THERE, key_of
 from tests.integration.appservices.payments.stage import Heard, StageScene
@@ -29,8 +32,8 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.attempts import Settle
-    from appservices.payments.service.rails import BankNews
+    from appservices.payments.banks.service import BankNews
+    from appservices.payments.ledger.service.attempts import Settle
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

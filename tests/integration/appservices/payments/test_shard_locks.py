@@ -9,7 +9,7 @@ import pytest
 from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
 from twisted.trial.unittest import TestCase
 
-from appservices.payments.store.shards import end_stalled, try_lock
+from appservices.payments.ledger.store.shards import end_stalled, try_lock
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.runtime.database import DedicatedSession, connect

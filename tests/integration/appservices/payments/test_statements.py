@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appservices.payments.core.statement import LINES_MAX, Said
-from appservices.payments.service import statements
-from appservices.payments.service.statements import DAYS_MAX, statement
-from appservices.payments.store.statements import last_block_before
+from appservices.payments.statements.core import LINES_MAX, Said
+from appservices.payments.statements.service import statements
+from appservices.payments.statements.service.statements import DAYS_MAX, statement
+from appservices.payments.statements.store import last_block_before
 from tests.integration.appservices.payments.ledgers import ledger
 from tests.support.ledger import ALICE, BANK, BOB, Shard, people
 from veche.protocol.errors import MalformedError, TooLargeError

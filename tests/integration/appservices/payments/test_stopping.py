@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import pytest
 
-from appservices.payments.core.commands import FREEZE
-from appservices.payments.core.mandate import MandateState
-from appservices.payments.core.orders.mandate import ChargeOrder
-from appservices.payments.core.payment import Kind, State
-from appservices.payments.service import authority, bank_news, charges, files, freezing, moving
-from appservices.payments.service.conversation import Conversation
-from appservices.payments.service.rails import BankNews, NewsKind
-from appservices.payments.service.rails.suspense import DECIDED
-from appservices.payments.store import attempts, holders, invoices, mandates, suspense
-from appservices.payments.store import payments as store
+from appservices.payments.banks.service import BankNews, NewsKind
+from appservices.payments.banks.service.suspense import DECIDED
+from appservices.payments.banks.store import suspense
+from appservices.payments.conversation.core.commands import FREEZE
+from appservices.payments.conversation.service.conversation import Conversation
+from appservices.payments.holders import store as holders
+from appservices.payments.invoices.store import invoices
+from appservices.payments.ledger.store import attempts
+from appservices.payments.mandates import store as mandates
+from appservices.payments.mandates.core.mandate import MandateState
+from appservices.payments.mandates.core.order import ChargeOrder
+from appservices.payments.mandates.service import debits as charges
+from appservices.payments.postings.service import moving
+from appservices.payments.safeguards.service import freezing
+from appservices.payments.topups.service import news as bank_news
+from appservices.payments.transfers.core.payment import Kind, State
+from appservices.payments.transfers.service import authority, files
+from appservices.payments.transfers.store import payments as store
 from tests.integration.appservices.payments.scenes import (
     ALICE,
     BOB,
@@ -39,7 +47,7 @@ from veche.protocol.message import body
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from appservices.payments.service.files import OpenPayment
+    from appservices.payments.transfers.service.files import OpenPayment
     from veche.protocol.ids import UserId
 
 pytestmark = pytest.mark.postgres

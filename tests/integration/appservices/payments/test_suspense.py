@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from twisted.internet.defer import Deferred
 
-from appservices.payments.core.ledger import AccountCode, Transfer, ledger_id
-from appservices.payments.core.transfers import TransferCode
+from appservices.payments.banks.service import NewsKind, suspense
+from appservices.payments.banks.service.suspense import Note
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service import attempts
-from appservices.payments.service.rails import NewsKind, suspense
-from appservices.payments.service.rails.suspense import Note
-from appservices.payments.store import holders
+from appservices.payments.holders import store as holders
+from appservices.payments.ledger.core import AccountCode, Transfer, ledger_id
+from appservices.payments.ledger.core.requests import TransferCode
+from appservices.payments.ledger.service import attempts
 from tests.integration.appservices.payments.bank_rig import BANK, BankCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.support.stored_keys import revoke_keys
@@ -25,8 +25,8 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appservices.payments.service.attempts import Settle
-    from appservices.payments.service.rails import BankNews
+    from appservices.payments.banks.service import BankNews
+    from appservices.payments.ledger.service.attempts import Settle
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import pytest
 
-from appservices.payments.service.chats import LOOK_UP, hear, hear_page
-from appservices.payments.service.clocks import CLOCK
-from appservices.payments.service.guardian_orders import NAME_GUARDIANS
-from appservices.payments.service.guardians import COUNT
-from appservices.payments.service.jobs import handlers
+from appservices.payments.chats.service.chats import LOOK_UP, hear, hear_page
+from appservices.payments.guardians.service.guardians import COUNT
+from appservices.payments.guardians.service.orders import NAME_GUARDIANS
+from appservices.payments.jobs import handlers
+from appservices.payments.transfers.service.clocks import CLOCK
 from tests.integration.appservices.hostile import MOVES, Hostile, Owner, wrongs
 from tests.integration.appservices.payments.peers_rig import (
     ALICE,
@@ -47,7 +47,7 @@ from veche.runtime.web.public import PageLinks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.conversation.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 

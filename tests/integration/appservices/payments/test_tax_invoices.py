@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import credit_notes, files, receipt_pdfs, tax_invoices
-from appservices.payments.service.files import OpenPayment, Private
-from appservices.payments.service.tax_invoices import NoTaxInvoiceError
+from appservices.payments.invoices.service import tax_invoices
+from appservices.payments.invoices.service.tax_invoices import NoTaxInvoiceError
+from appservices.payments.receipts.service import pdfs as receipt_pdfs
+from appservices.payments.refunds.service import credit_notes
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.service import files
+from appservices.payments.transfers.service.files import OpenPayment, Private
+from appservices.payments.transfers.texts.views import Party
 from tests.integration.appservices.payments.branch import SHOP, BranchTestCase
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.support.postgres import execute
@@ -20,7 +23,7 @@ from tests.support.tax_rules import said_against, texts
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
-    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.conversation.service.conversation import Conversation
 
 pytestmark = pytest.mark.postgres
 

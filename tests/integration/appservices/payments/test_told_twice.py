@@ -12,22 +12,22 @@ import attrs
 import pytest
 from twisted.internet.defer import Deferred
 
-from appservices.payments.core.ledger import AccountCode
-from appservices.payments.core.rails.port import Entry, Statement
-from appservices.payments.core.rails.told_xml import write_advice, write_statement
-from appservices.payments.service.rails import suspense as orders
-from appservices.payments.service.rails.filing import explain
-from appservices.payments.service.rails.incoming import Incoming
-from appservices.payments.service.rails.suspense import Note
-from appservices.payments.store import bank as store
-from appservices.payments.store import suspense
+from appservices.payments.banks.core.port import Entry, Statement
+from appservices.payments.banks.core.told_xml import write_advice, write_statement
+from appservices.payments.banks.service import suspense as orders
+from appservices.payments.banks.service.filing import explain
+from appservices.payments.banks.service.incoming import Incoming
+from appservices.payments.banks.service.suspense import Note
+from appservices.payments.banks.store import banks as store
+from appservices.payments.banks.store import suspense
+from appservices.payments.ledger.core import AccountCode
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from veche.protocol.ids import derived_ulid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.payments.service.rails import Bank
+    from appservices.payments.banks.service import Bank
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import pytest
 
-from appservices.payments.core.formats import (
+from appservices.payments.conversation.service.chats import OPEN_CHAT
+from appservices.payments.formats.core import (
     EmvPayment,
     EpcPayment,
     GostPayment,
@@ -23,25 +24,25 @@ from appservices.payments.core.formats import (
     links,
     rf,
 )
-from appservices.payments.core.invoice import InvoiceInput, step_invoice
-from appservices.payments.core.mandate import MandateState
-from appservices.payments.core.orders.invoice import InvoiceOrder
-from appservices.payments.core.payment import Kind, State
-from appservices.payments.service import invoicing
-from appservices.payments.service.pay_links import hash_of, pay_url
-from appservices.payments.service.settling import OPEN_CHAT
-from appservices.payments.service.wallet import acts, booked, codes, orders, reading
-from appservices.payments.service.wallet import invoices as wallet_invoices
-from appservices.payments.service.wallet.views import (
+from appservices.payments.invoices.core.invoice import InvoiceInput, step_invoice
+from appservices.payments.invoices.core.order import InvoiceOrder
+from appservices.payments.invoices.service.links import hash_of, pay_url
+from appservices.payments.invoices.store import invoices as invoice_store
+from appservices.payments.mandates import store as mandates
+from appservices.payments.mandates.core.mandate import MandateState
+from appservices.payments.merchants.service import invoicing
+from appservices.payments.organisations import store as events
+from appservices.payments.transfers.core.payment import Kind, State
+from appservices.payments.wallet.api import (
     HistoryQuery,
     HistoryView,
     LimitBody,
     LinkBody,
     OrderBody,
 )
-from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
-from appservices.payments.store import events, mandates
-from appservices.payments.store import invoices as invoice_store
+from appservices.payments.wallet.service import acts, booked, codes, orders, reading
+from appservices.payments.wallet.service import invoices as wallet_invoices
+from appservices.payments.wallet.service.visit import PaymentRefusedError, Visit
 from tests.integration.appservices.payments.scenes import (
     ALICE,
     BOB,
@@ -59,7 +60,7 @@ from veche.runtime.web.public import PageLinks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from appservices.payments.service.wallet.views import CodeView
+    from appservices.payments.wallet.api import CodeView
 
 pytestmark = pytest.mark.postgres
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import pytest
 
-from appservices.payments.core.escrow import Escrow, EscrowState, OnSilence, Role, Voter
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import escrow_files
-from appservices.payments.service.escrow_files import Deal
-from appservices.payments.service.wallet import reading, trust
-from appservices.payments.service.wallet.views import ForeseenView
-from appservices.payments.service.wallet.visit import Visit
+from appservices.payments.escrows.core.escrow import Escrow, EscrowState, OnSilence, Role, Voter
+from appservices.payments.escrows.service import records as escrow_files
+from appservices.payments.escrows.service.records import Deal
+from appservices.payments.transfers.texts.views import Party
+from appservices.payments.wallet.api import ForeseenView
+from appservices.payments.wallet.service import reading, trust
+from appservices.payments.wallet.service.visit import Visit
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, bank, world
 from tests.integration.appservices.payments.trust import (
     CAROL,

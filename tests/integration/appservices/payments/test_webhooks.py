@@ -13,9 +13,9 @@ from twisted.trial.unittest import TestCase
 
 from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
-from appservices.payments.service.feed import NAME, PaymentFeed, rules_of
-from appservices.payments.store import events
-from appservices.payments.store.events import News
+from appservices.payments.organisations import store as events
+from appservices.payments.organisations.service.feed import NAME, PaymentFeed, rules_of
+from appservices.payments.organisations.store import News
 from tests.integration.appservices.payments.scenes import bank, world
 from tests.integration.appservices.payments.test_attempts import Place
 from tests.integration.veche.rig import until
@@ -34,7 +34,7 @@ from veche.transparency.envelope import verify
 from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
-    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.conversation.service.conversation import Conversation
     from veche.runtime.process import Process
 
 reactor: Any = default_reactor

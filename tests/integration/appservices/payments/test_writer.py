@@ -14,17 +14,13 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from appservices.payments.core.ledger import Account, Result, Transfer, TransferFlag
-from appservices.payments.service import shift
-from appservices.payments.service import writer as writers
-from appservices.payments.service.work import (
-    BrokenWorkError,
-    Outcome,
-    Work,
-)
-from appservices.payments.service.writer import Writer
-from appservices.payments.store import shards
-from appservices.payments.store.ledger import PostgresLedger
+from appservices.payments.ledger.core import Account, Result, Transfer, TransferFlag
+from appservices.payments.ledger.service import shift
+from appservices.payments.ledger.service import writer as writers
+from appservices.payments.ledger.service.work import BrokenWorkError, Outcome, Work
+from appservices.payments.ledger.service.writer import Writer
+from appservices.payments.ledger.store import shards
+from appservices.payments.ledger.store.ledger import PostgresLedger
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
 from tests.integration.veche.rig import until
 from tests.support.ledger import ALICE, BOB, EUR, FEES, Shard, end, people, transfer

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.payments.core.allowance import AllowanceState, AllowanceTerms
-from appservices.payments.core.payment import State
-from appservices.payments.core.texts.allowance import AllowanceView
-from appservices.payments.core.texts.guardians import RuleView
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service import allowance_uses, guarding
-from appservices.payments.service.conversation import Conversation
-from appservices.payments.store import allowances, chats, guards, holders
-from appservices.payments.store.allowances import Allowance
-from appservices.payments.store.guards import GuardRule
+from appservices.payments.allowances import store as allowances
+from appservices.payments.allowances.core import AllowanceState, AllowanceTerms
+from appservices.payments.allowances.service import uses as allowance_uses
+from appservices.payments.allowances.store import Allowance
+from appservices.payments.allowances.texts import AllowanceView
+from appservices.payments.conversation import store as chats
+from appservices.payments.conversation.service.conversation import Conversation
+from appservices.payments.guardians import store as guards
+from appservices.payments.guardians.service import asking as guarding
+from appservices.payments.guardians.store import GuardRule
+from appservices.payments.guardians.texts import RuleView
+from appservices.payments.holders import store as holders
+from appservices.payments.transfers.core.payment import State
+from appservices.payments.transfers.texts.views import Party
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS
 from tests.support.stored_keys import revoke_keys
 from veche.protocol.guardians import RuleState
@@ -26,7 +30,7 @@ from veche.runtime.crypto.tracking import pin_encrypted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.payments.service.files import OpenPayment
+    from appservices.payments.transfers.service.files import OpenPayment
     from tests.integration.appservices.payments.scenes import World
 
 CAROL: Final = UserId("@carol:veche.test")

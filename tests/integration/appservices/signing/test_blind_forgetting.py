@@ -77,7 +77,7 @@ class ForgettingTests(DeletingSite, BlindSite):
         await self.settle()
 
         told = self.all_said(BOB)
-        assert "What I kept of it is deleted" in told
+        assert "I have deleted what I kept of it" in told
         assert "I delete what I keep of it on" not in told
         [(name, report)] = self.files(BOB)
         assert name.endswith("-evidence.pdf")

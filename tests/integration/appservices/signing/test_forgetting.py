@@ -119,14 +119,14 @@ class ForgettingTests(DeletingSite):
         assert self.kept() == (["evidence"], 0)
         await self.say_all(CAROL, f"sessions {number}", f"delete {number}")
         assert "not any more: it is deleted" in self.all_said(CAROL)
-        assert "What I kept of it is deleted" in self.said(CAROL)
+        assert "I have deleted what I kept of it" in self.said(CAROL)
 
     async def test_what_nobody_has_signed_goes_at_once(self) -> None:
         number = await self.sent()
         await self.take_back(CAROL)
         await self.say_all(CAROL, f"delete {number}")
 
-        assert "What I kept of it is deleted" in self.said(CAROL)
+        assert "I have deleted what I kept of it" in self.said(CAROL)
         assert self.rows("SELECT 1 FROM signing.blob") == []
         assert TOLD not in self.all_said(ALICE)
 
@@ -141,7 +141,7 @@ class ForgettingTests(DeletingSite):
         )
         await self.settle()
 
-        assert "What I kept of it is deleted" in self.all_said(BOB)
+        assert "I have deleted what I kept of it" in self.all_said(BOB)
         [(name, pdf)] = self.files(BOB)
         assert name == "lease-evidence.pdf"
         assert read_evidence(pdf).session == self.session().id

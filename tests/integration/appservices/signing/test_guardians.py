@@ -61,7 +61,7 @@ class GuardiansTests(ChatSite):
 
     async def test_enough_guardians_have_to_agree_before_a_signature_counts(self) -> None:
         await self.choose_guardians()
-        assert "has to be agreed to first by 2 of 2: Bob Brown, Dave Dean" in self.said(ALICE)
+        assert "2 of 2 have to agree: Bob Brown, Dave Dean" in self.said(ALICE)
         session = self.sent(**two_signers())
 
         answer = await self.sign(session)

@@ -23,9 +23,9 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import HTTPConnectionPool
 from twisted.web.resource import Resource
 
-from appservices.payments.core.statement import AccountStatement
-from appservices.payments.service.receipt_pdfs import ReceiptPage, make_receipt
-from appservices.payments.service.statement_pdfs import make_pdf
+from appservices.payments.receipts.service.pdfs import ReceiptPage, make_receipt
+from appservices.payments.statements.core import AccountStatement
+from appservices.payments.statements.service.pdfs import make_pdf
 from appservices.signing.authority.core.issuing import Holder, stamps_certificate
 from appservices.signing.authority.service.authorities import STAMPS, read_authorities
 from appservices.signing.bot import Signing

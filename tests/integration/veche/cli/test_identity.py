@@ -113,7 +113,7 @@ def test_who_was_seen_with_the_number_on_their_device_is_confirmed_and_told(
     assert (code, out) == (0, f"{ALICE}: confirmed; a bot tells them\n")
     assert office.pinned() == NOW
     [body] = office.told()
-    assert body.startswith("Whoever runs this service confirmed the new identity")
+    assert body.startswith("The operator of this service confirmed the new identity")
     assert office.do("list")[1] == "every identity is the one that was pinned\n"
 
 

@@ -3,7 +3,7 @@
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import appservices.payments.routes  # noqa: F401 -- declares the routes
-from appservices.payments.routes.api import API
+from appservices.payments.institutions.routes import API
 from veche.api.openapi import document
 
 

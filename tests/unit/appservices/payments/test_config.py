@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
-from appservices.payments.core.dispute import HOLD_MORE_MS
+from appservices.payments.disputes.core.dispute import HOLD_MORE_MS
 from tests.support.tables import each_row
 from veche.protocol.money import Money
 from veche.server import demo

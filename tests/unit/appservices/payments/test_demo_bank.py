@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from appservices.payments.core.rails.messages import read_events
-from appservices.payments.core.rails.orders_xml import write_orders
-from appservices.payments.core.rails.port import (
+from appservices.payments.banks.core.messages import read_events
+from appservices.payments.banks.core.orders_xml import write_orders
+from appservices.payments.banks.core.port import (
     BankEvent,
     Booked,
     Closed,
@@ -17,7 +17,7 @@ from appservices.payments.core.rails.port import (
     Party,
     Status,
 )
-from appservices.payments.core.rails.xml import BankMessageError
+from appservices.payments.banks.core.xml import BankMessageError
 from appservices.payments.demo_bank.bank import Bank, demo_iban
 from appservices.payments.demo_bank.book import ELSEWHERE, Book, Movement
 from appservices.payments.demo_bank.habits import Habit, habit_of

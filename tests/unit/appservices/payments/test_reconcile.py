@@ -9,8 +9,8 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.rails.port import Entry
-from appservices.payments.core.reconcile import (
+from appservices.payments.banks.core.port import Entry
+from appservices.payments.banks.core.reconcile import (
     SUBSET_ITEMS_MAX,
     Expected,
     Match,

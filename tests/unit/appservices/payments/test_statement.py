@@ -9,9 +9,9 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.rails.messages import read_events
-from appservices.payments.core.rails.port import Closed
-from appservices.payments.core.statement import (
+from appservices.payments.banks.core.messages import read_events
+from appservices.payments.banks.core.port import Closed
+from appservices.payments.statements.core import (
     CSV_HEAD,
     AccountStatement,
     Period,

@@ -8,8 +8,8 @@ import attrs
 import pikepdf
 import pytest
 
-from appservices.payments.core.statement import AccountStatement, Line, Said
-from appservices.payments.statement_pdf import PDF_LINES_MAX, statement_pdf
+from appservices.payments.statements.core import AccountStatement, Line, Said
+from appservices.payments.statements.pdf import PDF_LINES_MAX, statement_pdf
 from appservices.payments.typesetting import SIGNED, typeset
 from tests.support.tables import each_row
 from veche.protocol.errors import TooLargeError
@@ -68,7 +68,7 @@ def test_what_was_signed_of_a_receipt_stays_as_it_is() -> None:
         "facts": [["To", "\U0001f600"]],
     }
     page |= {"lines": [], "lines_title": "", "note": "", SIGNED: signed}
-    with pikepdf.open(io.BytesIO(typeset("receipt.typ", page, AT_MS))) as pdf:
+    with pikepdf.open(io.BytesIO(typeset("receipts/receipt.typ", page, AT_MS))) as pdf:
         assert pdf.attachments["receipt.json"].get_file().read_bytes().decode() == signed
 
 

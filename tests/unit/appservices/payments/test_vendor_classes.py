@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from lxml import etree
 
-from appservices.payments.core.rails.interbank import PACS_008, REASONS
-from appservices.payments.core.rails.xml import PREFIX
-from appservices.payments.service import invoices_abroad, peers_taking
-from appservices.payments.vendor import SCHEMAS
-from appservices.payments.vendor_classes import schema_of
+from appservices.payments.banks.core.xml import PREFIX
+from appservices.payments.banks.vendor import SCHEMAS
+from appservices.payments.banks.vendor_classes import schema_of
+from appservices.payments.interbank.core.movements import PACS_008, REASONS
+from appservices.payments.interbank.service import (
+    invoices as invoices_abroad,
+)
+from appservices.payments.interbank.service import (
+    taking as peers_taking,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.routes.persons import API
+from appservices.payments.wallet.routes.persons import API
 from tests.support.tables import each_row
 from veche.access.sessions import Level
 

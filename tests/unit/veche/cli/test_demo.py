@@ -19,7 +19,7 @@ from appservices.payments.config import OrganisationSection, PaymentsSection
 from appservices.payments.demo.bank import ACCOUNT
 from appservices.payments.demo.shop import DemoShop
 from appservices.payments.demo_bank.__main__ import CUSTOMER
-from appservices.payments.service.callers import organisation_keys
+from appservices.payments.organisations.service.callers import organisation_keys
 from appservices.signing import demo as signing_demo
 from appservices.signing.config import SigningSection
 from appservices.widgets.config import WidgetsSection

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.payments.core.proofs.receipts import Fault
+from appservices.payments.proofs.core.receipts import Fault
 from appservices.payments.verifying import receipts as verifying
 from tests.support.receipts import (
     BLOCKS,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
+from appservices.payments.mandates.core.order import ChargeOrder, MandateOrder
 from tests.support.tables import each_row
 from veche.contracts.payments.invoice import InvoiceCard
 from veche.contracts.payments.invoice_api import InvoiceBody

@@ -7,7 +7,7 @@ import pkgutil
 from typing import TYPE_CHECKING, get_args, get_origin
 
 import veche.protocol
-from appservices.payments.api.escrows import EscrowView
+from appservices.payments.escrows.api import EscrowView
 from veche.protocol.wire import Wire, parse
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.order import OrderProblem, read_amount
+from appservices.payments.amounts.core.order import OrderProblem, read_amount
 from tests.support.amounts import TYPED
 from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import read

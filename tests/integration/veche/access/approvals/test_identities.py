@@ -301,7 +301,7 @@ class OperatorTest(IdentityCase):
 
         assert (done, again) == (True, False)
         assert self.pinned() == NEW
-        [body] = [one for one in await self.bodies() if "runs this service" in one]
+        [body] = [one for one in await self.bodies() if "operator of this service" in one]
         assert "anot her  mast er k ey" in body
 
     async def test_an_identity_that_is_not_there_is_not_pinned(self) -> None:

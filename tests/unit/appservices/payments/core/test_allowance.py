@@ -10,25 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.allowance import (
+from appservices.payments.allowances.core import (
     ALLOWANCE_MS,
     ALLOWANCE_TABLE,
-    DAY_MS,
     AllowanceInput,
     AllowanceOrder,
     AllowanceProblem,
     AllowanceState,
     AllowanceTerms,
     Scope,
-    UseProblem,
     judge_use,
     read_allowance,
     step_allowance,
 )
-from appservices.payments.core.order import OrderProblem
-from appservices.payments.core.texts.allowance import AllowanceView, shown_text
-from appservices.payments.core.texts.views import Party
-from appservices.payments.service.conversation import CATALOGUE
+from appservices.payments.allowances.texts import AllowanceView, shown_text
+from appservices.payments.amounts.core.order import OrderProblem
+from appservices.payments.amounts.core.periods import DAY_MS
+from appservices.payments.conversation.service.conversation import CATALOGUE
+from appservices.payments.transfers.core.rules import UseProblem
+from appservices.payments.transfers.texts.views import Party
 from tests.support.tables import each_row
 from veche.protocol.money import Money
 from veche.protocol.texts.localizer import Localizer

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from appservices.payments.core.commands import COMMANDS
-from appservices.payments.core.dispute import Dispute, DisputeState, End
-from appservices.payments.core.dispute_order import DisputeProblem, read_decision, read_dispute
-from appservices.payments.core.escrow import (
+from appservices.payments.conversation.core.commands import COMMANDS
+from appservices.payments.disputes.core.dispute import Dispute, DisputeState, End
+from appservices.payments.disputes.core.order import DisputeProblem, read_decision, read_dispute
+from appservices.payments.disputes.texts import dispute as dispute_texts
+from appservices.payments.disputes.texts.dispute import DisputeView, Side
+from appservices.payments.escrows.core.escrow import (
     HOLDING,
     OVER,
     VOTERS_MAX,
@@ -20,12 +22,10 @@ from appservices.payments.core.escrow import (
     Role,
     Voter,
 )
-from appservices.payments.core.escrow_order import EscrowOrder, EscrowProblem, Now, read_escrow
-from appservices.payments.core.texts import dispute as dispute_texts
-from appservices.payments.core.texts import escrow as escrow_texts
-from appservices.payments.core.texts.dispute import DisputeView, Side
-from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX, EscrowView
-from appservices.payments.core.texts.views import Party
+from appservices.payments.escrows.core.order import EscrowOrder, EscrowProblem, Now, read_escrow
+from appservices.payments.escrows.texts import escrow as escrow_texts
+from appservices.payments.escrows.texts.escrow import ADDRESSES_CHARACTERS_MAX, EscrowView
+from appservices.payments.transfers.texts.views import Party
 from tests.support.tables import each_row
 from veche.protocol.approval import TEXT_CHARACTERS_MAX, showable
 from veche.protocol.commands import read_command

@@ -1,6 +1,6 @@
 """What a person forbids themselves, as it is typed."""
 
-from appservices.payments.core.bans import BanOrder, BanProblem, read_ban
+from appservices.payments.limits.core import BanOrder, BanProblem, read_ban
 from tests.support.tables import each_row
 
 

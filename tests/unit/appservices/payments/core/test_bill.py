@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.bill import (
+from appservices.payments.amounts.core.split import PARTS_MAX, SplitError
+from appservices.payments.bills.core.bill import (
     BILL_TABLE,
     OVER,
     Bill,
@@ -19,7 +20,6 @@ from appservices.payments.core.bill import (
     step_bill,
     without,
 )
-from appservices.payments.core.split import PARTS_MAX, SplitError
 from tests.support.tables import each_row
 
 TOTALS = st.integers(0, 2**53 - 1)

@@ -1,14 +1,9 @@
 """What is typed to share a bill, and what is asked back."""
 
-from appservices.payments.core.bill import Sharer
-from appservices.payments.core.bill_order import (
-    WEIGHT_MAX,
-    BillOrder,
-    BillProblem,
-    read_bill,
-)
-from appservices.payments.core.order import REFERENCE_CHARACTERS_MAX, OrderProblem
-from appservices.payments.core.split import PARTS_MAX
+from appservices.payments.amounts.core.order import REFERENCE_CHARACTERS_MAX, OrderProblem
+from appservices.payments.amounts.core.split import PARTS_MAX
+from appservices.payments.bills.core.bill import Sharer
+from appservices.payments.bills.core.order import WEIGHT_MAX, BillOrder, BillProblem, read_bill
 from tests.support.tables import each_row
 
 EURO = ["EUR"]

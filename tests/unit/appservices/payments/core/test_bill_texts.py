@@ -2,13 +2,15 @@
 
 import itertools
 
-from appservices.payments.core.bill import BillState
-from appservices.payments.core.bill_order import BillOrder, BillProblem, read_bill
-from appservices.payments.core.commands import COMMANDS, DELIVER
-from appservices.payments.core.order import OrderProblem
-from appservices.payments.core.texts import bill, extras, paying
-from appservices.payments.core.texts.bill import BillView, ShareView
-from appservices.payments.core.texts.views import Party
+from appservices.payments.amounts.core.order import OrderProblem
+from appservices.payments.bills import texts as bill
+from appservices.payments.bills.core.bill import BillState
+from appservices.payments.bills.core.order import BillOrder, BillProblem, read_bill
+from appservices.payments.bills.texts import BillView, ShareView
+from appservices.payments.conversation.core.commands import COMMANDS, DELIVER
+from appservices.payments.questions import texts as extras
+from appservices.payments.transfers.texts import paying
+from appservices.payments.transfers.texts.views import Party
 from tests.support.rendered import check_message
 from tests.support.tables import each_row
 from tests.unit.appservices.payments.core.test_texts import ALICE, BOB, NOW_MS, localizer, view

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from appservices.payments.core.bulk import (
+from appservices.payments.bulk.core import (
     LINE_TABLE,
     PAYOUT_TABLE,
     LineInput,

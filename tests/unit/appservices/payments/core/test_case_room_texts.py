@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import attrs
 
-from appservices.payments.core.commands import DISPUTE, ESCROW
-from appservices.payments.core.dispute import LIVE, DisputeState, End
-from appservices.payments.core.dispute import OVER as DISPUTE_OVER
-from appservices.payments.core.escrow import OVER as ESCROW_OVER
-from appservices.payments.core.escrow import EscrowState, Role
-from appservices.payments.core.escrow_order import RELEASE, RETURN, SHARE
-from appservices.payments.core.texts import case_rooms as texts
-from appservices.payments.core.texts.dispute import Side
-from appservices.payments.core.texts.views import Party
+from appservices.payments.conversation.core.commands import DISPUTE, ESCROW
+from appservices.payments.disputes.core.dispute import LIVE, DisputeState, End
+from appservices.payments.disputes.core.dispute import OVER as DISPUTE_OVER
+from appservices.payments.disputes.texts import room as disputes
+from appservices.payments.disputes.texts.dispute import Side
+from appservices.payments.escrows.core.escrow import OVER as ESCROW_OVER
+from appservices.payments.escrows.core.escrow import EscrowState, Role
+from appservices.payments.escrows.core.order import RELEASE, RETURN, SHARE
+from appservices.payments.escrows.texts import room as escrows
+from appservices.payments.rooms.texts import moved_doc
+from appservices.payments.transfers.texts.views import Party
 from tests.support.tables import each_row
 from tests.unit.appservices.payments.core.test_aside_texts import dispute, escrow, localizer
 from veche.protocol.commands import HELP, read_command
@@ -35,7 +37,7 @@ def test_the_card_of_a_dispute_names_only_lines_that_are_understood(
 ) -> None:
     end = End.DECIDED if state in {DisputeState.ENDING, DisputeState.CLOSED} else None
     said = localizer(language)
-    doc = texts.dispute_card(dispute(state, end), said)
+    doc = disputes.dispute_card(dispute(state, end), said)
 
     assert (said.text("To see this again") in body(doc)) == (state in LIVE)
     over = "It is over. This room stays yours; nothing that is said here counts."
@@ -52,7 +54,7 @@ def test_the_card_of_an_escrow_names_only_lines_that_are_understood(
     state: EscrowState, language: str
 ) -> None:
     said = localizer(language)
-    doc = texts.escrow_card(escrow(state), said)
+    doc = escrows.escrow_card(escrow(state), said)
 
     is_open = state is EscrowState.FUNDED
     assert (said.text("To see this again") in body(doc)) == is_open
@@ -71,7 +73,7 @@ def test_the_card_of_an_escrow_names_only_lines_that_are_understood(
 
 def test_what_an_organisation_cannot_do_in_the_room_is_said() -> None:
     view = attrs.evolve(dispute(DisputeState.OPEN), payee=Party("bakery", "Bakery"))
-    words = body(texts.dispute_card(view, localizer("en")))
+    words = body(disputes.dispute_card(view, localizer("en")))
 
     assert "Bakery answers by its program, and does not read here." in words
     assert "if they are sent here by: Alice." in words
@@ -84,10 +86,10 @@ def test_questions_news_and_reminders_are_said_in_each_language(language: str) -
     moment = said.moment(seen.dispute.due_at_ms or 0)
 
     for side in Side:
-        assert body(texts.dispute_question(seen, side, Bold("Ann"), said)).startswith("Ann: ")
-    assert moment in body(texts.dispute_news(seen, said))
-    assert moment in body(texts.dispute_reminder(seen, said))
-    assert body(texts.escrow_question(deal, Role.BUYER, Bold("Ann"), said)).startswith("Ann: ")
-    assert said.moment(deal.escrow.ends_at_ms) in body(texts.escrow_reminder(deal, said))
-    assert body(texts.escrow_news(deal, said))
-    assert body(texts.moved_doc(said))
+        assert body(disputes.dispute_question(seen, side, Bold("Ann"), said)).startswith("Ann: ")
+    assert moment in body(disputes.dispute_news(seen, said))
+    assert moment in body(disputes.dispute_reminder(seen, said))
+    assert body(escrows.escrow_question(deal, Role.BUYER, Bold("Ann"), said)).startswith("Ann: ")
+    assert said.moment(deal.escrow.ends_at_ms) in body(escrows.escrow_reminder(deal, said))
+    assert body(escrows.escrow_news(deal, said))
+    assert body(moved_doc(said))

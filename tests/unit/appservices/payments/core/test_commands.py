@@ -2,7 +2,7 @@
 
 import itertools
 
-from appservices.payments.core.commands import (
+from appservices.payments.conversation.core.commands import (
     BALANCE,
     COMMANDS,
     FREEZE,

@@ -7,8 +7,8 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.credit import credited, fits, left_of
-from appservices.payments.core.tax import Amount, taxed
+from appservices.payments.tax.core.credit import credited, fits, left_of
+from appservices.payments.tax.core.tax import Amount, taxed
 from veche.contracts.payments.invoice_tax import LineTax
 
 FULL: Final = LineTax(category="S", basis_points=1900)

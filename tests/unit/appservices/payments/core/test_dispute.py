@@ -5,8 +5,8 @@ import itertools
 import attrs
 import pytest
 
-from appservices.payments.core.dispute import (
-    DAY_MS,
+from appservices.payments.amounts.core.periods import DAY_MS
+from appservices.payments.disputes.core.dispute import (
     DISPUTABLE,
     DISPUTE_TABLE,
     LIVE,
@@ -20,7 +20,7 @@ from appservices.payments.core.dispute import (
     End,
     step_dispute,
 )
-from appservices.payments.core.payment import Kind
+from appservices.payments.transfers.core.payment import Kind
 from tests.support.tables import each_row
 
 EVERYTHING = list(itertools.product(DisputeState, DisputeInput))

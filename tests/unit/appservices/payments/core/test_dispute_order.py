@@ -1,7 +1,7 @@
 """What is typed after the number of a disputed payment."""
 
-from appservices.payments.core.dispute import WORDS_CHARACTERS_MAX
-from appservices.payments.core.dispute_order import (
+from appservices.payments.disputes.core.dispute import WORDS_CHARACTERS_MAX
+from appservices.payments.disputes.core.order import (
     DisputeOrder,
     DisputeProblem,
     read_decision,

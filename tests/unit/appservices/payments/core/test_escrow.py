@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.escrow import (
+from appservices.payments.escrows.core.escrow import (
     ESCROW_TABLE,
     HOLD_MORE_MS,
     HOLDING,

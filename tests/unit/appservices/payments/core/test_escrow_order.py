@@ -4,15 +4,15 @@ import datetime as dt
 
 import pytest
 
-from appservices.payments.core.escrow import LIFE_MS, OnSilence
-from appservices.payments.core.escrow_order import (
+from appservices.payments.amounts.core.order import OrderProblem
+from appservices.payments.escrows.core.escrow import LIFE_MS, OnSilence
+from appservices.payments.escrows.core.order import (
     EscrowOrder,
     EscrowProblem,
     Now,
     read_escrow,
     read_share,
 )
-from appservices.payments.core.order import OrderProblem
 from tests.support.tables import each_row
 
 NOW = Now(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from appservices.payments.core.guards import GuardOrder, GuardTerms, is_weaker, read_guards
-from appservices.payments.core.order import OrderProblem
+from appservices.payments.amounts.core.order import OrderProblem
+from appservices.payments.guardians.core import GuardOrder, GuardTerms, is_weaker, read_guards
 from tests.support.tables import each_row
 from veche.protocol.guardians import (
     GUARDIANS_MAX,

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from appservices.payments.core.invoice import (
+from appservices.payments.invoices.core.invoice import (
     INVOICE_TABLE,
     Invoice,
     InvoiceEffect,

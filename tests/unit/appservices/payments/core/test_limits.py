@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.limits import (
+from appservices.payments.amounts.core.order import OrderProblem
+from appservices.payments.holders.core import (
     NO_LIMIT,
     WEAKER_MS,
     LimitKind,
@@ -12,7 +13,6 @@ from appservices.payments.core.limits import (
     changed,
     read_limit,
 )
-from appservices.payments.core.order import OrderProblem
 from tests.support.tables import each_row
 
 NOW_MS = 1_764_000_000_000

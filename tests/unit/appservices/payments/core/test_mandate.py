@@ -7,18 +7,15 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.mandate import (
-    DAY_MS,
+from appservices.payments.amounts.core.periods import DAY_MS, Period, period_number, period_start_ms
+from appservices.payments.mandates.core.mandate import (
     MANDATE_TABLE,
     ChargeProblem,
     MandateInput,
     MandateState,
-    Period,
     Terms,
     Used,
     judge_charge,
-    period_number,
-    period_start_ms,
     step_mandate,
 )
 from tests.support.tables import each_row

@@ -3,7 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.order import Order, OrderProblem, read_order, turned, with_currency
+from appservices.payments.amounts.core.order import (
+    Order,
+    OrderProblem,
+    read_order,
+    turned,
+    with_currency,
+)
 from tests.support.tables import each_row
 from veche.protocol.money import Money
 

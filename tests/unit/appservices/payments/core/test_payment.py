@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from appservices.payments.core.payment import (
+from appservices.payments.transfers.core.payment import (
     OVER,
     TABLE,
     Effect,

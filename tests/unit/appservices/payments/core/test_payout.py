@@ -1,7 +1,7 @@
 """What of a typed payout is read, and what is asked back."""
 
-from appservices.payments.core.order import OrderProblem
-from appservices.payments.core.payout import (
+from appservices.payments.amounts.core.order import OrderProblem
+from appservices.payments.payouts.core import (
     OWNER_CHARACTERS_MAX,
     PayoutOrder,
     PayoutProblem,

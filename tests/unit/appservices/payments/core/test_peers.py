@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appservices.payments.core.peers import (
+from appservices.payments.peers.core import (
     IN,
     IN_OVER,
     OUT,

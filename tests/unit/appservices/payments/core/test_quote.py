@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from appservices.payments.core.quote import (
+from appservices.payments.invoices.core.quote import (
     QUOTE_TABLE,
     QuoteEffect,
     QuoteInput,

@@ -4,9 +4,8 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.rules import (
-    DAY_MS,
-    HOUR_MS,
+from appservices.payments.amounts.core.periods import DAY_MS, HOUR_MS
+from appservices.payments.transfers.core.rules import (
     Facts,
     Go,
     Guard,

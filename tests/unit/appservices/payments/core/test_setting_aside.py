@@ -7,18 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.dispute import Dispute, DisputeState
-from appservices.payments.core.escrow import HOLD_MORE_MS, Escrow, EscrowState, OnSilence
-from appservices.payments.core.ledger import AccountCode, AccountFlag, Result, Transfer
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.setting_aside import (
-    back_out,
-    dispute_hold,
-    escrow_hold,
-    post,
-    void,
-)
-from appservices.payments.core.transfers import MAIN, Between, chain, opening, transfers_of
+from appservices.payments.disputes.core.dispute import Dispute, DisputeState
+from appservices.payments.disputes.core.moves import dispute_hold
+from appservices.payments.escrows.core.escrow import HOLD_MORE_MS, Escrow, EscrowState, OnSilence
+from appservices.payments.escrows.core.moves import escrow_hold, post
+from appservices.payments.ledger.core import AccountCode, AccountFlag, Result, Transfer
+from appservices.payments.ledger.core.requests import chain, opening
+from appservices.payments.postings.core import back_out, void
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.core.transfers import MAIN, Between, transfers_of
 from tests.support.ledger import ALICE, BOB, EUR, Shard, new_id, people
 from veche.protocol.ids import Ulid, derived_ulid
 

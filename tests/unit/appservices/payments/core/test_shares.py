@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.shares import Passed, passed_on, taken_back
-from appservices.payments.core.split import DEPTH_MAX, PARTS_MAX, SplitError, SplitProblem
+from appservices.payments.amounts.core.split import DEPTH_MAX, PARTS_MAX, SplitError, SplitProblem
+from appservices.payments.invoices.core.shares import Passed, passed_on, taken_back
 from tests.support.tables import each_row
 from veche.contracts.payments.invoice_terms import InvoiceShare
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.split import (
+from appservices.payments.amounts.core.split import (
     DEPTH_MAX,
     PARTS_MAX,
     Part,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.tax import WHOLE, Amount, Taxed, taxed
+from appservices.payments.tax.core.tax import WHOLE, Amount, Taxed, taxed
 from tests.support.tables import each_row
 from veche.contracts.payments.invoice_tax import LineTax
 from veche.protocol.errors import MalformedError

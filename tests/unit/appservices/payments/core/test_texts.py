@@ -6,26 +6,26 @@ from pathlib import Path
 
 import attrs
 
-from appservices.payments.core.limits import LimitKind, OwnLimit
-from appservices.payments.core.mandate import ChargeProblem, MandateState
-from appservices.payments.core.order import OrderProblem, read_order
-from appservices.payments.core.orders.mandate import MandateOrder
-from appservices.payments.core.payment import Kind
-from appservices.payments.core.payout import PayoutOrder, PayoutProblem, read_payout
-from appservices.payments.core.rails.orders import NEVER_GOT
-from appservices.payments.core.rails.port import NameAnswer
-from appservices.payments.core.rails.port import Party as BankParty
-from appservices.payments.core.rules import Reason
-from appservices.payments.core.texts import (
-    account,
-    banks,
-    invoice,
-    limits,
-    mandate,
-    paying,
-    statements,
-)
-from appservices.payments.core.texts.views import (
+from appservices.payments.amounts.core.order import OrderProblem, read_order
+from appservices.payments.banks.core.orders import NEVER_GOT
+from appservices.payments.banks.core.port import NameAnswer
+from appservices.payments.banks.core.port import Party as BankParty
+from appservices.payments.bulk.texts import missed_doc
+from appservices.payments.chats.texts import account
+from appservices.payments.holders.core import LimitKind, OwnLimit
+from appservices.payments.invoices.texts import invoice
+from appservices.payments.limits.texts import limits
+from appservices.payments.mandates import texts as mandate
+from appservices.payments.mandates.core.mandate import ChargeProblem, MandateState
+from appservices.payments.mandates.core.order import MandateOrder
+from appservices.payments.payouts import texts as banks
+from appservices.payments.payouts.core import PayoutOrder, PayoutProblem, read_payout
+from appservices.payments.safeguards.texts import frozen_doc
+from appservices.payments.statements import texts as statements
+from appservices.payments.transfers.core.payment import Kind
+from appservices.payments.transfers.core.rules import Reason
+from appservices.payments.transfers.texts import paying
+from appservices.payments.transfers.texts.views import (
     Balance,
     ChosenView,
     Party,
@@ -116,11 +116,11 @@ def documents(one: Localizer) -> list[Doc]:
         account.help_doc(one),
         account.balance_doc([Balance("EUR", 1, 0), Balance("UAH", 0, 5)], one),
         account.history_doc(views, [], person, one),
-        account.history_doc([], [account.TopUp(1, 5, "EUR")], person, one),
+        account.history_doc([], [statements.TopUp(1, 5, "EUR")], person, one),
         account.history_doc([], [], person, one),
-        account.frozen_doc([], has_allowances=False, localizer=one),
-        account.frozen_doc(["Water", "Gym"], has_allowances=True, localizer=one),
-        account.missed_doc("Town", "5.00 EUR", "benefit", one),
+        frozen_doc([], has_allowances=False, localizer=one),
+        frozen_doc(["Water", "Gym"], has_allowances=True, localizer=one),
+        missed_doc("Town", "5.00 EUR", "benefit", one),
         account.private_doc(one),
         talk.clear_doc(one),
         talk.edit_doc(one),
@@ -262,7 +262,7 @@ def test_the_payout_in_each_language_is_one_that_is_read(language: str) -> None:
 
 
 def test_top_ups_stand_among_the_payments_by_their_time_and_no_more_than_fit() -> None:
-    moves = [account.TopUp(at, 100 + at, "EUR") for at in range(15)]
+    moves = [statements.TopUp(at, 100 + at, "EUR") for at in range(15)]
 
     doc = account.history_doc([], moves, ALICE.person or UserId(""), localizer("en"))
 

@@ -2,16 +2,10 @@
 
 import attrs
 
-from appservices.payments.core.ledger import AccountCode, AccountFlag, TransferFlag, ledger_id
-from appservices.payments.core.payment import Kind, Payment, State
-from appservices.payments.core.transfers import (
-    FEE,
-    MAIN,
-    Between,
-    TransferCode,
-    opening,
-    transfers_of,
-)
+from appservices.payments.ledger.core import AccountCode, AccountFlag, TransferFlag, ledger_id
+from appservices.payments.ledger.core.requests import TransferCode, opening
+from appservices.payments.transfers.core.payment import Kind, Payment, State
+from appservices.payments.transfers.core.transfers import FEE, MAIN, Between, transfers_of
 from veche.protocol.ids import Ulid, derived_ulid
 
 PAYMENT = Payment(

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from appservices.payments.core.allowance import AllowanceOrder, read_allowance
-from appservices.payments.core.bans import BanOrder, read_ban
-from appservices.payments.core.commands import ALLOW, BAN, COMMANDS, GUARDIANS, PAY
-from appservices.payments.core.guards import GuardOrder, read_guards
-from appservices.payments.core.order import Order, read_order
-from appservices.payments.core.payment import Kind
-from appservices.payments.core.texts.guardians import (
+from appservices.payments.allowances.core import AllowanceOrder, read_allowance
+from appservices.payments.allowances.service.orders import purse_of
+from appservices.payments.amounts.core.order import Order, read_order
+from appservices.payments.conversation.core.commands import ALLOW, BAN, COMMANDS, GUARDIANS, PAY
+from appservices.payments.conversation.service.conversation import CATALOGUE
+from appservices.payments.guardians.core import GuardOrder, read_guards
+from appservices.payments.guardians.texts import (
     RuleView,
     denied_doc,
     look_doc,
     shown_text,
     vote_text,
 )
-from appservices.payments.core.texts.paying import refused_words
-from appservices.payments.core.texts.views import Party, PaymentView
-from appservices.payments.service.allowance_orders import purse_of
-from appservices.payments.service.conversation import CATALOGUE
+from appservices.payments.limits.core import BanOrder, read_ban
+from appservices.payments.transfers.core.payment import Kind
+from appservices.payments.transfers.texts.paying import refused_words
+from appservices.payments.transfers.texts.views import Party, PaymentView
 from tests.support.tables import each_row
 from veche.protocol.approval import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
 from veche.protocol.commands import read_command

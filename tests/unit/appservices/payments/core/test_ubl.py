@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from appservices.payments.core.tax import Amount, taxed
-from appservices.payments.core.ubl import (
+from appservices.payments.tax.core.tax import Amount, taxed
+from appservices.payments.tax.core.ubl import (
     EUROPEAN,
     PEPPOL,
     Credits,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.formats import (
+from appservices.payments.formats.core import (
     EmvPayment,
     EpcPayment,
     GostPayment,
@@ -24,9 +24,9 @@ from appservices.payments.core.formats import (
     read_code,
     rf,
 )
-from appservices.payments.core.formats.crc import crc
-from appservices.payments.core.formats.epc import EPC_VERSION_MAX
-from appservices.payments.core.formats.plain import CODE_CHARACTERS_MAX
+from appservices.payments.formats.core.crc import crc
+from appservices.payments.formats.core.epc import EPC_VERSION_MAX
+from appservices.payments.formats.core.plain import CODE_CHARACTERS_MAX
 from tests.support.tables import each_row
 from veche.protocol.errors import MalformedError, TooLargeError
 from veche.protocol.ids import Ulid, ulid

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from appservices.payments.core.ledger import Account, Result, Transfer
+from appservices.payments.ledger.core import Account, Result, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ from canonicaljson import encode_canonical_json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.ledger import (
+from appservices.payments.ledger.core import (
     AMOUNT_MAX,
     Account,
     Result,
@@ -18,11 +18,11 @@ from appservices.payments.core.ledger import (
     ledger_id,
     ulid_of,
 )
-from appservices.payments.core.ledger.block import FIRST_HEAD, Content, leaves, next_head, seal
-from appservices.payments.core.ledger.leaf import burned_leaf, event_leaf, row_leaf
-from appservices.payments.core.ledger.replay import ReplayError, replay
-from appservices.payments.core.ledger.values import Burned, Event, EventKind
-from appservices.payments.store.memory_ledger import MemoryLedger
+from appservices.payments.ledger.core.block import FIRST_HEAD, Content, leaves, next_head, seal
+from appservices.payments.ledger.core.leaf import burned_leaf, event_leaf, row_leaf
+from appservices.payments.ledger.core.replay import ReplayError, replay
+from appservices.payments.ledger.core.values import Burned, Event, EventKind
+from appservices.payments.ledger.store.memory_ledger import MemoryLedger
 from tests.support.ledger import ALICE, BOB, Shard, end, new_id, people
 from tests.support.tables import each_row
 from veche.protocol.ids import ulid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appservices.payments.core.ledger import (
+from appservices.payments.ledger.core import (
     AMOUNT_MAX,
     Account,
     AccountCode,
@@ -13,9 +13,9 @@ from appservices.payments.core.ledger import (
     Transfer,
     TransferFlag,
 )
-from appservices.payments.core.ledger import book as book_module
-from appservices.payments.core.ledger.deciding import start
-from appservices.payments.core.ledger.values import ROWS_MAX, expiry_id
+from appservices.payments.ledger.core import book as book_module
+from appservices.payments.ledger.core.deciding import start
+from appservices.payments.ledger.core.values import ROWS_MAX, expiry_id
 from tests.support.ledger import ALICE, BANK, BOB, FEES, Shard, end, new_id, people, transfer
 
 R, F = Result, TransferFlag

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from appservices.payments.core.ledger import Result
-from appservices.payments.core.ledger.replay import replay
-from appservices.payments.store.memory_ledger import MemoryLedger
+from appservices.payments.ledger.core import Result
+from appservices.payments.ledger.core.replay import replay
+from appservices.payments.ledger.store.memory_ledger import MemoryLedger
 from tests.support.long import many
 from tests.unit.appservices.payments.ledger.walk import Walk, book_is_empty
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appservices.payments.core.ledger import Transfer, recent
-from appservices.payments.core.ledger.recent import Recent
-from appservices.payments.core.ledger.values import ID_MAX, ID_ZERO
+from appservices.payments.ledger.core import Transfer, recent
+from appservices.payments.ledger.core.recent import Recent
+from appservices.payments.ledger.core.values import ID_MAX, ID_ZERO
 from tests.support.ledger import ALICE, BOB, Shard, people
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from appservices.payments.core.ledger import (
+from appservices.payments.ledger.core import (
     AMOUNT_MAX,
     Account,
     AccountFlag,
@@ -17,7 +17,7 @@ from appservices.payments.core.ledger import (
     Transfer,
     TransferFlag,
 )
-from appservices.payments.core.ledger.values import ID_MAX, ID_ZERO
+from appservices.payments.ledger.core.values import ID_MAX, ID_ZERO
 from tests.support.ledger import (
     ALICE,
     BANK,

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from appservices.payments.core.ledger import Account, Result, Transfer, recent
-from appservices.payments.core.ledger.block import seal
-from appservices.payments.core.ledger.deciding import start
-from appservices.payments.core.ledger.values import ID_MAX, ID_ZERO, Names
+from appservices.payments.ledger.core import Account, Result, Transfer, recent
+from appservices.payments.ledger.core.block import seal
+from appservices.payments.ledger.core.deciding import start
+from appservices.payments.ledger.core.values import ID_MAX, ID_ZERO, Names
 from tests.support.ledger import Shard, new_id
 from tests.support.ledger_rules import broken_rules
 from tests.unit.appservices.payments.ledger import model as m
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from appservices.payments.core.ledger.block import Block, Content
-    from appservices.payments.core.ledger.book import Book
-    from appservices.payments.core.ledger.deciding import Deciding
-    from appservices.payments.core.ledger.port import LedgerStore
+    from appservices.payments.ledger.core.block import Block, Content
+    from appservices.payments.ledger.core.book import Book
+    from appservices.payments.ledger.core.deciding import Deciding
+    from appservices.payments.ledger.core.port import LedgerStore
 
 IDS = [ID_ZERO, ID_MAX, *(new_id(n) for n in range(150))]
 AMOUNTS = [0, 1, 2, 3, 5, 10, 100, m.MAX - 100, m.MAX - 1, m.MAX, None]

@@ -6,7 +6,7 @@ import datetime as dt
 
 from hypothesis import strategies as st
 
-from appservices.payments.core.rails.port import (
+from appservices.payments.banks.core.port import (
     BankOrder,
     Entry,
     OrderKind,

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xsdata.formats.dataclass.parsers import XmlParser
 
-from appservices.payments.core.rails import told_xml, xml
-from appservices.payments.core.rails.messages import read_events, read_orders
-from appservices.payments.core.rails.orders_xml import write_orders
-from appservices.payments.core.rails.port import (
+from appservices.payments.banks.core import told_xml, xml
+from appservices.payments.banks.core.messages import read_events, read_orders
+from appservices.payments.banks.core.orders_xml import write_orders
+from appservices.payments.banks.core.port import (
     BANK_FILE_MAX,
     ORDERS_MAX,
     Booked,
@@ -26,13 +26,9 @@ from appservices.payments.core.rails.port import (
     Party,
     Status,
 )
-from appservices.payments.core.rails.told_xml import (
-    write_advice,
-    write_statement,
-    write_statuses,
-)
-from appservices.payments.core.rails.tree import is_latin, latin
-from appservices.payments.core.rails.xml import BankMessageError
+from appservices.payments.banks.core.told_xml import write_advice, write_statement, write_statuses
+from appservices.payments.banks.core.tree import is_latin, latin
+from appservices.payments.banks.core.xml import BankMessageError
 from tests.support.tables import each_row
 from tests.unit.appservices.payments.rails.builders import (
     DAY,

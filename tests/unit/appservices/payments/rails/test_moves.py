@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.ledger import Result, TransferFlag
-from appservices.payments.core.rails.moves import Books, Held, hold, line_chain, order_chain
-from appservices.payments.core.rails.orders import OrderEffect, OrderInput, OrderState, step
-from appservices.payments.core.rails.port import OrderKind
-from appservices.payments.core.transfers import TransferCode, opening
+from appservices.payments.banks.core.moves import Books, Held, hold, line_chain, order_chain
+from appservices.payments.banks.core.orders import OrderEffect, OrderInput, OrderState, step
+from appservices.payments.banks.core.port import OrderKind
+from appservices.payments.ledger.core import Result, TransferFlag
+from appservices.payments.ledger.core.requests import TransferCode, opening
 from tests.support.ledger import EUR, Shard
 from veche.protocol.ids import Ulid, derived_ulid
 

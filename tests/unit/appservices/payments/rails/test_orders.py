@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appservices.payments.core.rails.orders import (
+from appservices.payments.banks.core.orders import (
     TABLE,
     OrderEffect,
     OrderInput,
@@ -14,7 +14,7 @@ from appservices.payments.core.rails.orders import (
     mermaid,
     step,
 )
-from appservices.payments.core.rails.reference import reference
+from appservices.payments.banks.core.reference import reference
 from tests.support.processes import ROOT
 from tests.support.tables import each_row
 from veche.protocol.errors import ConflictError
@@ -95,5 +95,5 @@ def test_the_diagram_has_every_state() -> None:
 def test_the_page_is_what_the_table_says() -> None:
     page = ROOT / "docs/reference/bank-orders.md"
     assert page.read_text() == reference(), (
-        f"python -m appservices.payments.core.rails.reference >{page.relative_to(ROOT)}"
+        f"python -m appservices.payments.banks.core.reference >{page.relative_to(ROOT)}"
     )

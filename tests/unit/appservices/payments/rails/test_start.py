@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from twisted.internet.task import Clock
 
+from appservices.payments.banks.service import Banking, banking_of
 from appservices.payments.config import BankSection, PaymentsSection
-from appservices.payments.service.rails import Banking, banking_of
 from veche.protocol.errors import ConfigError
 from veche.runtime.vault import Vault
 

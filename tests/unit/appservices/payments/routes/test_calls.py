@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from appservices.payments.routes.calls import digest_of, request_digest
+from appservices.payments.organisations.routes.calls import digest_of, request_digest
 from veche.api import Call
 from veche.protocol.wire import Wire
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from appservices.payments.config import OrganisationSection
-from appservices.payments.service.naming import (
+from appservices.payments.conversation.service.naming import (
     organisation_named,
     payee_named,
     server_named,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.payments.config import OrganisationSection
-from appservices.payments.service.callers import organisation_keys
+from appservices.payments.organisations.service.callers import organisation_keys
 from veche.api.bearer import KEY_CHARACTERS_MIN, OrganisationKey
 from veche.protocol.errors import ConfigError, ForbiddenError, SignInError
 

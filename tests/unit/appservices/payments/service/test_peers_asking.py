@@ -10,9 +10,9 @@ import attrs
 import pytest
 
 from appservices.payments import demo as payments_demo
-from appservices.payments.api.peers import ANSWER, hash_of
 from appservices.payments.config import PaymentsSection
-from appservices.payments.service.peers_asking import (
+from appservices.payments.institutions.api import ANSWER, hash_of
+from appservices.payments.institutions.service.client import (
     AT_ONCE_MAX,
     REST_MS_MAX,
     REST_MS_MIN,

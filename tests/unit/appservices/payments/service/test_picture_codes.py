@@ -12,8 +12,8 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageFilter
 
-from appservices.payments.core.texts.pictures import PIXELS_MAX, PictureProblem
-from appservices.payments.service.picture_codes import SIDE_MAX, codes_in
+from appservices.payments.chats.service.picture_codes import SIDE_MAX, codes_in
+from appservices.payments.chats.texts.pictures import PIXELS_MAX, PictureProblem
 from tests.support.drawn_codes import beside, drawn, saved
 from tests.support.tables import each_row
 from veche.runtime.files.sandbox import in_sandbox

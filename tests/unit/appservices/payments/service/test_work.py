@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from appservices.payments.core.ledger import Result
-from appservices.payments.core.ledger.values import ROWS_MAX
-from appservices.payments.service.work import (
+from appservices.payments.ledger.core import Result
+from appservices.payments.ledger.core.values import ROWS_MAX
+from appservices.payments.ledger.service.work import (
     BISECT_MAX,
     QUEUE_MAX,
     BusyError,

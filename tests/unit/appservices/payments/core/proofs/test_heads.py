@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from appservices.payments.core.proofs.heads import (
+from appservices.payments.proofs.core.heads import (
     COPY_BYTES_MAX,
     TwoLedgersError,
     is_chain,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.payments.core.ledger import ledger_id
-from appservices.payments.core.ledger import values as ledger_values
-from appservices.payments.core.proofs.receipts import (
+from appservices.payments.ledger.core import ledger_id
+from appservices.payments.ledger.core import values as ledger_values
+from appservices.payments.proofs.core.receipts import (
     Fault,
     ReceiptError,
     read_receipt,

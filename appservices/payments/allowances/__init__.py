@@ -1,0 +1,1 @@
+"""Allowances: somebody lets another pay from their account."""

@@ -1,0 +1,1 @@
+"""Allowances given, used and ended."""

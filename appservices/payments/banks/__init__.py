@@ -1,0 +1,1 @@
+"""Banks: orders to them, what they tell, and what nobody could tell what it is for."""

@@ -1,0 +1,1 @@
+"""Bills that several pay together."""

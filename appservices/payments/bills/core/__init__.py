@@ -1,0 +1,1 @@
+"""Bills, pure: states, division, what is typed."""

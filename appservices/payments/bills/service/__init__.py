@@ -1,0 +1,1 @@
+"""Bills asked, paid in shares, and ended."""

@@ -1,0 +1,1 @@
+"""Payouts in bulk, ordered by organisations."""

@@ -1,0 +1,1 @@
+"""Payouts in bulk: set aside, paid line by line, stopped."""

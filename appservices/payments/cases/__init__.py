@@ -1,0 +1,1 @@
+"""Rooms of disputes and escrows."""

@@ -1,0 +1,1 @@
+"""What a person says in their chat with the payments bot."""

@@ -1,0 +1,1 @@
+"""Commands, pictures and pasted codes."""

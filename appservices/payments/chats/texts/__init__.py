@@ -1,0 +1,1 @@
+"""What is said in chats beside the texts of other capabilities."""

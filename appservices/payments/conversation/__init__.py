@@ -1,0 +1,1 @@
+"""One transaction of the payments bot, and what all of them use."""

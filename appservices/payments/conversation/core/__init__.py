@@ -1,0 +1,1 @@
+"""Commands of the bot, and the topics of its questions."""

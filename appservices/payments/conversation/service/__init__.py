@@ -1,0 +1,1 @@
+"""Who speaks, for whom, and whom they mean."""

@@ -1,1 +1,0 @@
-"""What proves a payment, or the ledger that has it, to anybody."""

@@ -1,1 +1,0 @@
-"""What the payments bot says, as documents; no HTML, no I/O."""

@@ -1,0 +1,1 @@
+"""Disputes: a payer says that a payment was not right."""

@@ -1,0 +1,1 @@
+"""Disputes, pure: states, what is typed, evidence."""

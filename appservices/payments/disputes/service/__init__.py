@@ -1,0 +1,1 @@
+"""Disputes step by step, for persons and organisations."""

@@ -1,0 +1,1 @@
+"""Disputes and evidence in words."""

@@ -1,0 +1,1 @@
+"""Escrows: money put aside until people decide, or a date does."""

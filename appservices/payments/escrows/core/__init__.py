@@ -1,0 +1,1 @@
+"""Escrows, pure: states, what is typed, their transfers."""

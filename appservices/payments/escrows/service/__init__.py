@@ -1,0 +1,1 @@
+"""Escrows step by step, for persons and organisations."""

@@ -1,0 +1,1 @@
+"""Escrows in words."""

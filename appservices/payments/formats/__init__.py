@@ -1,0 +1,1 @@
+"""Formats of the world: payment codes, links, account numbers and references."""

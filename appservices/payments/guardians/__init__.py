@@ -1,0 +1,1 @@
+"""Guardians: persons whom a payer chose to approve larger payments."""

@@ -1,0 +1,1 @@
+"""Rules for guardians, and what they are asked."""

@@ -1,0 +1,1 @@
+"""Holders of accounts: who has one, which, and what limits they set."""

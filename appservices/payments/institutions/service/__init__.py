@@ -1,0 +1,1 @@
+"""What this institution says of itself, and how others are asked."""

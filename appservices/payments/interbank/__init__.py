@@ -1,0 +1,1 @@
+"""What goes between institutions: payments taken, books compared, debts settled."""

@@ -1,0 +1,1 @@
+"""Movements between institutions as ISO 20022 has them."""

@@ -1,0 +1,1 @@
+"""Invoices: their states, what they ask besides, their tax invoices."""

@@ -1,0 +1,1 @@
+"""Invoices, pure: states, orders, quotes, shares."""

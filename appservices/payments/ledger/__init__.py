@@ -1,0 +1,1 @@
+"""The ledger: it decides and keeps transfers, proves them, and imports nobody."""

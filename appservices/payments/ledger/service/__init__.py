@@ -1,0 +1,1 @@
+"""The writer of the ledger: works become blocks, and what follows runs with them."""

@@ -1,0 +1,1 @@
+"""What persons limit and forbid themselves."""

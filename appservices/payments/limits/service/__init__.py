@@ -1,0 +1,1 @@
+"""Limits and bans, as they are shown and changed."""

@@ -1,0 +1,1 @@
+"""Mandates, pure: their states, and orders of services for them."""

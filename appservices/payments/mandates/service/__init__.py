@@ -1,0 +1,1 @@
+"""Mandates given, used and ended."""

@@ -1,0 +1,1 @@
+"""What merchants say over HTTP."""

@@ -1,0 +1,1 @@
+"""Invoices as merchants issue, confirm and take back them."""

@@ -1,0 +1,1 @@
+"""Organisations as callers over HTTP: keys, the same request again, events."""

@@ -1,0 +1,1 @@
+"""Callers, their requests and their events."""

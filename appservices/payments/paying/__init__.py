@@ -1,0 +1,1 @@
+"""A payment from its question to its receipt."""

@@ -1,0 +1,1 @@
+"""What is done with a payment, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""Persons at other institutions, and payments to them."""

@@ -1,0 +1,1 @@
+"""Other institutions as holders of this ledger, and payments to them."""

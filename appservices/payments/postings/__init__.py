@@ -1,0 +1,1 @@
+"""A payment's money: judged, moved, set aside, shared, given back."""

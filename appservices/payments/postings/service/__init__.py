@@ -1,0 +1,1 @@
+"""A payment's money, given to the writer of the ledger."""

@@ -1,0 +1,1 @@
+"""What proves a payment, or the ledger that has it, to anybody: published heads, receipts."""

@@ -1,0 +1,1 @@
+"""Heads and receipts, verified without asking anybody."""

@@ -1,0 +1,1 @@
+"""Heads as they are published, receipts as they are signed."""

@@ -1,0 +1,1 @@
+"""Receipts of payments: as proofs, and as files."""

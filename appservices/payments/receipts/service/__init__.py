@@ -1,0 +1,1 @@
+"""Receipts that ride beside news, and receipts as PDF."""

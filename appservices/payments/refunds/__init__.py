@@ -1,0 +1,1 @@
+"""What organisations give back."""

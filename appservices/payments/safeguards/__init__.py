@@ -1,0 +1,1 @@
+"""What stops money: freezing, revoked keys, guardians, bans."""

@@ -1,0 +1,1 @@
+"""Safeguards as commands and jobs reach them."""

@@ -1,1 +1,0 @@
-"""The wallet on pages: what a person is shown of their money, and what they do with it there."""

@@ -1,0 +1,1 @@
+"""Statements made, as files and as PDF."""

@@ -1,1 +1,0 @@
-"""What payments keep, beside the ledger: holders, chats, payments, invoices, mandates."""

@@ -1,0 +1,1 @@
+"""Taxes of invoices, and the documents that tell of them."""

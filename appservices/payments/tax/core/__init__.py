@@ -1,0 +1,1 @@
+"""Taxes, tax invoices and credit notes, pure."""

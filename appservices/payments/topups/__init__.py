@@ -1,0 +1,1 @@
+"""Money in from banks, and news of banks."""

@@ -1,0 +1,1 @@
+"""A payment as it is kept: states, rules, transfers, names; and what is asked about it."""

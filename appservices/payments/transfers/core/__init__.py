@@ -1,0 +1,1 @@
+"""A payment, pure: its states, the rules of its payer, its transfers."""

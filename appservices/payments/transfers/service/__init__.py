@@ -1,0 +1,1 @@
+"""Payments kept, approved and asked about."""

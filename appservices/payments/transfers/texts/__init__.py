@@ -1,0 +1,1 @@
+"""A payment in words."""

@@ -1,0 +1,1 @@
+"""The wallet as pages show it, and acts on it."""

@@ -1,0 +1,1 @@
+"""Heads for others to keep: a public room of ours, and the heads of other institutions."""

@@ -1,0 +1,1 @@
+"""Heads posted, heads of others seen and signed."""
