@@ -18,7 +18,7 @@ class BundleQuery(Wire):
 
 
 class PurposeView(Wire):
-    """What an organisation may ask people for."""
+    """Personal data that an organisation may ask people for."""
 
     title: dict[str, str]
     """By language."""

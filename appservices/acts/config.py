@@ -27,7 +27,7 @@ _ACCOUNT: Final = r"^@[!-9;-~]{1,200}:[!-~]{1,253}$"
 
 
 class PurposeSection(Section):
-    """What an organisation may ask people for."""
+    """Personal data that an organisation may ask people for."""
 
     code: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", examples=["civil-registry"])
     """As in its acts."""
@@ -36,7 +36,7 @@ class PurposeSection(Section):
     basis: str = Field(max_length=200, examples=["Civil Status Act §12"])
     """The law."""
     claims: tuple[str, ...] = Field(default=(), strict=False, max_length=50)
-    """What is asked for: codes such as `name` or `address`."""
+    """Codes of the data, such as ``name`` or ``address``."""
 
 
 class OrganisationSection(Section):
@@ -77,7 +77,7 @@ class OwnSection(Section):
     """The directory of this server."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["lindenau"])
-    """What it is called: the last part of the name of its log."""
+    """Short name of the directory: the last part of the name of its log."""
     organisations: tuple[OrganisationSection, ...] = Field(
         default=(), strict=False, max_length=ORGANISATIONS_MAX
     )
@@ -121,7 +121,7 @@ class ActsSection(Section):
     id: str = Field(pattern=_ID, examples=["lindenau"])
     """Name in the log of acts of whoever runs the bot."""
     name: Names
-    """What the bot is called, by language: `{en: Who is official}`."""
+    """Name of the bot, by language: `{en: Who is official}`."""
     avatar: InputPath | None = None
     """The picture of the bot, a PNG or SVG file."""
     language: Literal["en", "ru", "de", "uk"] = "en"

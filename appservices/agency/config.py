@@ -32,15 +32,15 @@ class StaffSection(Section):
     """Somebody who works at an office."""
 
     id: Name
-    """What the act log and the history of a case call them; never shown to persons."""
+    """Id in the act log and in the history of a case; never shown to citizens."""
     user: str = Field(pattern=r"^@[^:\s]+:\S+$", max_length=255, examples=["@carol:example.org"])
     """Their Matrix user id."""
     role: Literal["clerk", "decision_maker", "auditor"]
-    """What they may do: an auditor looks, a decision maker also hands cases to others."""
+    """Role: an auditor reads only, a decision maker can also hand cases to others."""
     desks: list[Name] = Field(min_length=1, max_length=STAFF_MAX)
     """The desks they work at: they are invited to the encrypted rooms of these."""
     duties: list[Name] = Field(default_factory=list, max_length=STAFF_MAX)
-    """What a service may escalate to, such as ``head-of-office``."""
+    """Duties that a service can escalate a case to, such as ``head-of-office``."""
 
 
 class OfficeSection(Section):
@@ -94,7 +94,7 @@ class PaymentsSection(Section):
     """Where the fees of an organisation are paid; a service with the step ``pay`` needs it."""
 
     url: WebAddress = Field(pattern=r"^https?://[^/\s]+$", examples=["https://pay.example.org"])
-    """Of the institution whose payments API is asked, without a path."""
+    """Address of the institution's payments API, without a path."""
     key_path: SecretPath
     """File with the organisation's key for it, of the scopes ``invoice`` and ``read``."""
 

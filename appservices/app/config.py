@@ -60,10 +60,10 @@ class AppSection(Section):
     )
     """Where browsers reach the homeserver, without a path."""
     name: Names
-    """What the place is called, by language: ``{en: Town of Lindenau, de: Stadt Lindenau}``."""
+    """Name of the place, by language: ``{en: Town of Lindenau, de: Stadt Lindenau}``."""
     notice: Names | None = None
-    """What everybody should read before they begin, by language and in at most 500 characters;
-    such as that it is only a demo."""
+    """A notice for everybody before they begin, by language, at most 500 characters: for example
+    that this is only a demo."""
     registration: Annotated[
         Literal["off", "invitation", "open"], BeforeValidator(lambda v: "off" if v is False else v)
     ] = "off"

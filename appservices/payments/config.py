@@ -115,8 +115,8 @@ class OrganisationKeySection(Section):
     scopes: list[Literal["invoice", "refund", "mandate", "escrow", "payout", "webhook", "read"]] = (
         Field(min_length=1, max_length=7)
     )
-    """What it may do: make and take back invoices, pay back, ask for mandates and debit by them,
-    sell by escrow, pay out, say where events are sent, read."""
+    """Permissions of the key: make and cancel invoices, refund, ask for mandates and debit by
+    them, sell by escrow, pay out, set the webhook, read."""
     public_key: Annotated[str, AfterValidator(_check_public_key)] | None = None
     """Ed25519 key (32 bytes in base64) by which whoever has this key signs what it pays out; the
     scope ``payout`` needs it."""
@@ -129,7 +129,7 @@ class OrganisationKeySection(Section):
 
 
 class TaxSection(Section):
-    """What stands of an organisation on its tax invoices, beside its name and country."""
+    """Details of an organisation on its tax invoices, beside its name and country."""
 
     legal_name: str | None = Field(default=None, min_length=1, max_length=200)
     """In the register, where it is another than its name."""
@@ -173,33 +173,34 @@ class OrganisationSection(Section):
     kinds: list[Annotated[str, Field(pattern=KIND)]] = Field(
         default_factory=list, max_length=KINDS_MAX, examples=[["food", "pharmacy"]]
     )
-    """What it sells, as words for allowances and bans: ``allow bob 50 EUR a week at food``."""
+    """Kinds of goods that it sells, as words for allowances and bans: ``allow bob 50 EUR a week at
+    food``."""
     kind: Literal["merchant", "office"] = "merchant"
-    """What an ``office`` asks of a person, debits and pays them is an act: it comes with its
-    purpose and its law, or is refused."""
+    """An ``office`` must give purpose and law with each invoice, debit and payment to a person:
+    each is an act, and is refused without them."""
     city: str | None = Field(default=None, min_length=1, max_length=15, pattern=r"^[ -~]+$")
     """Where it is, in Latin letters: stands in merchant's codes by EMVCo."""
     country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", examples=["DE"])
     """ISO 3166-1 code, for the same and for tax invoices."""
     tax: TaxSection = Field(default_factory=TaxSection)
-    """What its tax invoices say of it."""
+    """Details of the organisation on its tax invoices."""
     is_paid_by_name: bool = False
-    """Whether people may pay it without an invoice of its own, by its id or name and with an amount
-    and words that they choose: ``pay lindenau-bakery 5 EUR bread``. It hears of an invoice that is
-    paid then. Never an ``office``: what that asks for is an act."""
+    """Whether people can pay it without an invoice, by its id or name, with an amount and words of
+    their own: ``pay lindenau-bakery 5 EUR bread``. It gets the event of a paid invoice. Not allowed
+    for an ``office``, whose invoices are acts."""
     two_keys_above: Amounts = Field(default_factory=dict)
-    """By currency, above which sum a payout in bulk waits until a second key has approved it:
-    ``{EUR: "1000"}``; what one key alone had paid out within a day counts with it. Where it is left
-    out, one key is enough."""
+    """Largest sum of a bulk payout with one key, by currency: ``{EUR: "1000"}``. Above it, the
+    payout waits until a second key has approved it. Payouts of one key alone within a day count
+    together. Left out: one key is enough."""
     keys: list[OrganisationKeySection] = Field(min_length=1, max_length=ORGANISATION_KEYS_MAX)
     """Its keys; two while one is changed."""
     clerks: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
         default_factory=list, max_length=CLERKS_MAX, examples=[["@seller:example.org"]]
     )
-    """Its people who speak for it in disputes and escrows. They are in the rooms of these. In a
-    dispute they are asked as whoever was paid is: they answer in their chats, in the room and on
-    the page of their wallets, give back with their own keys, and what they send is its evidence.
-    Its program can do all that too; where nobody is named, it alone can."""
+    """Its people who speak for it in disputes and escrows. They join the rooms of these. In a
+    dispute they answer as the payee: in their chats, in the room and in their wallets. They refund
+    with their own keys, and the files that they send are its evidence. Its program can do all that
+    too; if nobody is named, only the program can."""
 
     @model_validator(mode="after")
     def _check_is_asked(self) -> Self:
@@ -238,7 +239,7 @@ class BankSection(Section):
     """An account of the institution at a bank."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", examples=["demo"])
-    """What it is called here; never another bank by the same name."""
+    """Name of the bank here; never use it for another bank."""
     rail: str = Field(default="demo", pattern=r"^[a-z][a-z0-9-]{0,31}$")
     """How the bank is reached: ``demo``, or a rail that an installed package brings."""
     url: WebAddress = Field(
@@ -264,7 +265,7 @@ class SettlementSection(Section):
     name: str = Field(min_length=1, max_length=70, examples=["Bank of Altstadt"])
     """Whose account that is."""
     bic: str | None = Field(default=None, pattern=r"^[A-Z0-9]{8}([A-Z0-9]{3})?$")
-    """Of its bank, where yours wants it."""
+    """BIC of its bank, if your bank wants it."""
     reference: Annotated[str, AfterValidator(_check_reference)] | None = None
     """By which its ledger knows that it is you who pays, as its operator gave it to you: ``veche
     ledger peers`` shows it there."""
@@ -341,8 +342,8 @@ class PaymentsSection(Section):
     first_payee_wait_ms: Duration = 12 * HOUR_MS
     """How long it waits then; the payer can stop it in that time."""
     large_part_wait_ms: Duration = DAY_MS
-    """How long a payment waits by which most of somebody's money goes out within a day, if it is
-    above ten times the limit for first payments."""
+    """How long a payment waits if most of the payer's money leaves within a day. It applies above
+    ten times the limit for first payments."""
     split_wait_ms: Duration = 3 * DAY_MS
     """How long those who share a bill have to agree; then whatever is set aside goes back."""
     confirm_wait_ms: Annotated[Duration, Field(ge=1_000, le=CONFIRM_WAIT_MS_MAX)] = 10_000
@@ -351,9 +352,8 @@ class PaymentsSection(Section):
     seal: SealSection | None = None
     """By what its statements are sealed, the PDF ones; left out: they carry no seal."""
     has_heads_room: bool = True
-    """Whether the heads of the ledger are posted in a public, unencrypted room,
-    ``#veche_ledger:<server>``, that anybody may join: they tell a size and a hash, nothing of
-    persons."""
+    """Whether the bot posts the heads of the ledger in ``#veche_ledger:<server>``, a public,
+    unencrypted room. Heads show a size and a hash, and no personal data."""
     heads_room_every_ms: Annotated[Duration, Field(ge=1_000, le=DAY_MS)] = 10 * MINUTE_MS
     """How often at most the newest head is posted there; only if something happened."""
     old_receipt_keys: list[ReceiptKey] = Field(default_factory=list, max_length=KEYS_MAX)
@@ -362,7 +362,7 @@ class PaymentsSection(Section):
     organisations: list[OrganisationSection] = Field(
         default_factory=list, max_length=ORGANISATIONS_MAX
     )
-    """Who may make invoices over HTTP, with its keys."""
+    """Organisations that may make invoices over HTTP, with their keys."""
     webhook_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
     """Networks, beside the public Internet, in which organisations may have their events sent to an
     address; there plain ``http`` will do."""
@@ -371,18 +371,18 @@ class PaymentsSection(Section):
     operators: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
         default_factory=list, max_length=DESK_MAX, examples=[["@admin:example.org"]]
     )
-    """Who is told, in their own chats with the bot, where a fault of the program stops money on its
-    way: a dead letter of the ledger."""
+    """People whom the bot tells when a fault of the program stops a payment (a dead letter of the
+    ledger)."""
     dispute_desk: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
         default_factory=list, max_length=DESK_MAX, examples=[["@clerk:example.org"]]
     )
-    """Who decides disputes, in their own chats with the bot and with their own keys. Nobody:
-    payments cannot be disputed here."""
+    """People who decide disputes, in their own chats with the bot and with their own keys. If
+    empty, payments cannot be disputed here."""
     dispute_appeal_desk: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = (
         Field(default_factory=list, max_length=DESK_MAX, examples=[["@judge:example.org"]])
     )
-    """Who decides when a decision is appealed; never who decided first. Nobody: the others of
-    ``dispute_desk``; where there is none either, its decision is the last."""
+    """People who decide appeals; the person who decided first never does. If empty, the others of
+    ``dispute_desk`` do; if it has no others, the first decision is final."""
     dispute_appeal_ms: Annotated[Duration, Field(ge=HOUR_MS, le=30 * DAY_MS)] = 5 * DAY_MS
     """How long either side has to appeal what the desk decided."""
     dispute_terms_ms: Duration = 120 * DAY_MS
@@ -410,8 +410,8 @@ class PaymentsSection(Section):
     newcomer_grant: Annotated[str, AfterValidator(_check_amount)] | None = Field(
         default=None, examples=["100 EUR"]
     )
-    """For demos: money that everybody of this homeserver begins with who has no grant of their own,
-    once they begin a chat with the bot or open their wallet. It comes from nowhere, too."""
+    """For demos: money for each person of this homeserver who has no grant of their own. They get
+    it when they begin a chat with the bot or open their wallet. It comes from nowhere, too."""
 
     @model_validator(mode="after")
     def _check_currencies(self) -> Self:

@@ -44,8 +44,8 @@ class SealSection(Section):
     ordered_by: list[UserIdText] = Field(
         default_factory=list, max_length=ORDERERS_MAX, examples=[["@clerk:example.org"]]
     )
-    """Who may have it put on documents in a chat with the bot, as a party: `lindenau as seal`. It
-    is put there by itself once its turn comes, and each time is an act."""
+    """People who may add the seal as a party to a document, in a chat with the bot: ``lindenau as
+    seal``. The service seals the document when its turn comes, and each time is an act."""
 
 
 class RegistrarSection(Section):
@@ -54,24 +54,24 @@ class RegistrarSection(Section):
     organisation: str = Field(
         min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["Town of Lindenau"]
     )
-    """What certificates and reports call it, beside the name of who has seen the document."""
+    """Name of the organisation in certificates and reports, beside the name of the registrar."""
     persons: list[UserIdText] = Field(
         min_length=1, max_length=REGISTRARS_MAX, examples=[["@clerk:example.org"]]
     )
-    """Who may: they see an identity document, and say so with their key."""
+    """The registrars: they see an identity document, and confirm that with their key."""
 
 
 class AnchorSection(Section):
     """An authority elsewhere whose certificates people may sign with in sessions."""
 
     name: str = Field(min_length=1, max_length=100, examples=["Bank of Lindenau eID"])
-    """What people are told it is called."""
+    """Name that people read."""
     certificate: InputPath
     """Its certificate, PEM: a root, or the authority that issues to persons. Nobody above it is
     looked at; whether it was revoked itself you watch."""
     level: Literal["S3", "S4"] = "S3"
-    """What signatures by its certificates are: `S3`, with a certificate of one's own; `S4`, which
-    means that you say they are qualified by law. We call nothing qualified by ourselves."""
+    """Level of signatures by its certificates: ``S3``, with a certificate of one's own; ``S4``, if
+    you state that they are qualified by law. Veche itself calls no signature qualified."""
     policies: tuple[Annotated[str, Field(pattern=r"^[0-2](\.[0-9]{1,39}){1,30}$")], ...] = Field(
         default=(), max_length=20, strict=False, examples=[["0.4.0.194112.1.2"]]
     )
@@ -85,7 +85,7 @@ class SignerSection(ProviderSection):
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["trust"])
     """By which it is known here; not to be changed while documents are open."""
     name: str = Field(min_length=1, max_length=100, examples=["Trust of Lindenau"])
-    """What people are told it is called."""
+    """Name that people read."""
 
 
 class SessionsSection(Section):
@@ -94,7 +94,7 @@ class SessionsSection(Section):
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau"])
     """Name in the log of acts of whoever runs it: certificates are issued by it."""
     name: Names
-    """What the bot is called, by language: `{en: Signatures of Lindenau}`."""
+    """Name of the bot, by language: `{en: Signatures of Lindenau}`."""
     avatar: InputPath | None = None
     """The picture of the bot, a PNG or SVG file."""
     language: Literal["en", "ru", "de", "uk"] = "en"
@@ -127,15 +127,15 @@ class SessionsSection(Section):
     """How long an address may fail until nothing is sent there any more."""
 
     kept_ms: Annotated[Duration, Field(ge=KEPT_MS_MIN)] = 3_650 * DAY_MS
-    """How long a document that the service reads stays after it was closed, with what was signed in
-    it; those who take part are told 14 days before it is deleted. Until then it is renewed. At
-    least 14 days."""
+    """How long a document that the service reads stays after it was closed, with its signatures.
+    The service renews it until then, and tells the parties 14 days before it deletes it. At least
+    14 days."""
     private_kept_ms: Annotated[Duration, Field(ge=KEPT_MS_MIN)] = 90 * DAY_MS
-    """How long what is kept of a private document, as ciphertext, stays after it was closed; those
-    who take part are told 14 days before it is deleted. At least 14 days."""
+    """How long the ciphertext of a private document stays after it was closed. The service tells
+    the parties 14 days before it deletes it. At least 14 days."""
     registrars: list[RegistrarSection] = Field(default=[], max_length=ORGANISATIONS_MAX)
-    """Who may identify somebody in person; left out: nobody may, and nobody signs without an
-    account."""
+    """People who may identify somebody in person; left out: nobody may, and nobody can sign without
+    an account."""
     identified_for_ms: Duration = Field(default=365 * DAY_MS, ge=DAY_MS, le=10 * 365 * DAY_MS)
     """How long a key counts as that of whom a registrar has identified in person."""
 
@@ -202,18 +202,19 @@ class SigningSection(Section):
     """Signatures, seals and time stamps."""
 
     folder: FilePath
-    """What `veche ca init` has made: certificates, lists, and the keys that are used every day."""
+    """The folder that ``veche ca init`` has made: certificates, lists, and the keys that are used
+    every day."""
     seals: list[SealSection] = Field(default=[], max_length=ORGANISATIONS_MAX)
     """Organisations with a seal."""
     sessions: SessionsSection | None = None
     """The bot of signers and requesters; left out: there are seals and time stamps alone."""
     stamps: StampsSection | None = None
-    """An authority elsewhere that stamps signatures of persons, seals, reports on signatures, files
-    that are closed and renewed, and what is asked for at `/_veche/signing/v1/tsa`; left out: the
-    one in `folder` does. While it does not answer nothing else stamps in its place."""
+    """A time-stamp authority elsewhere; left out: the one in ``folder``. It stamps signatures of
+    persons, seals, reports on signatures, files that are closed or renewed, and requests to
+    ``/_veche/signing/v1/tsa``. If it does not answer, no other authority stamps instead."""
     former_stamp_roots: list[InputPath] = Field(default_factory=list, max_length=20)
-    """What `stamps.root` was before: certificates (PEM) of authorities that stamped here. What they
-    have stamped is believed still, and they stamp nothing any more."""
+    """Earlier values of ``stamps.root``: certificates (PEM) of authorities that stamped here. Their
+    old stamps stay valid; they make no new ones."""
     stamp_hash: Literal["sha256", "sha384", "sha512"] = "sha256"
     """The hash of the stamps that close and renew files. A longer one keeps files proven when
     SHA-256 is believed no more; the authority for stamps has to be made with it too."""

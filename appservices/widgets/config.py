@@ -26,6 +26,7 @@ class WidgetsSection(Section):
     """Which homeservers the browser may talk to when a person signs in with their own: sources of
     a Content-Security-Policy. The default allows any over TLS; a demo adds `http://localhost:*`."""
     app_origin: Annotated[str, Field(pattern=ORIGIN_PATTERN, max_length=200)] | None = None
-    """Where people open the app: an origin of its own, on another host name than `pages.public_url`
-    (`https://app.example.org`), since the app shows messages of strangers, and the pages hold keys.
-    Requests for it reach the same port with their `Host` as it is. Without it there is no app."""
+    """Origin where people open the app, such as ``https://app.example.org``. Its host name must
+    differ from that of ``pages.public_url``: the app shows messages of strangers, and the pages
+    hold keys. Requests for it reach the same port with their `Host` as it is. Without it there is
+    no app."""

@@ -47,13 +47,13 @@ class WitnessSection(Section):
     """A witness of logs of others. It has a file of its own, with `listen` and `log` beside."""
 
     name: str = Field(pattern=r"^[!-*,-~]{1,200}$", examples=["witness.example.org/w1"])
-    """What others call it: an address of yours without ``https://``, spaces and ``+``. With the key
-    it is what others believe; it never changes."""
+    """Public name of the witness: an address of yours without ``https://``, spaces and ``+``.
+    Others trust this name together with the key, so it never changes."""
     key_path: SecretPath
     """File with its key: 32 random bytes, as `veche witness key` makes it."""
     folder: FilePath
-    """Where it keeps the newest head of each log. Whoever puts back an older copy of it makes the
-    witness sign two histories: never restore it, and make a new key instead."""
+    """Where it keeps the newest head of each log. Never restore an older copy: the witness would
+    sign two histories. Make a new key instead."""
     logs: tuple[WitnessedLogSection, ...] = Field(max_length=LOGS_MAX, strict=False)
     """Whose heads it signs."""
     address: str = "127.0.0.1"

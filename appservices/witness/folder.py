@@ -28,7 +28,7 @@ _HEAD, _NEW, _FORK = "head", "new", "fork"
 
 
 class WitnessFolderError(VecheError):
-    """What the witness remembers cannot be read or written, so it signs nothing."""
+    """The witness cannot read or write its folder, so it signs nothing."""
 
     errcode = "ORG.VECHE.WITNESS_FOLDER"
 

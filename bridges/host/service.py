@@ -49,7 +49,7 @@ CHATS_MAX: Final = 60
 """Chats that begin in ``FLOOD_MS``: each is a room, and a sender is easily invented."""
 
 _in = metrics.counter(
-    "veche_bridge_in_total", "What came from a network, by what came of it.", ["network", "end"]
+    "veche_bridge_in_total", "Messages from a network, by outcome.", ["network", "end"]
 )
 _contradictions = metrics.counter(
     "veche_bridge_contradictions_total",

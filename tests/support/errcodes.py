@@ -27,9 +27,9 @@ PACKAGES: Final = ("veche", "homeserver_modules", "appservices")
 _HEAD: Final = """# Error codes
 
 Every error that Veche shows has a stable code. Answers over HTTP have the form of Matrix,
-`{"errcode": "…", "error": "…"}`; the text is fit to show to a person. What to do about an error
-is said by the group it is in. Unknown paths and methods get Matrix's `M_UNRECOGNIZED` (404, 405),
-a bug of ours `M_UNKNOWN` (500).
+`{"errcode": "…", "error": "…"}`; the text is fit to show to a person. The
+group of an error says what to do about it. Unknown paths and methods get Matrix's
+`M_UNRECOGNIZED` (404, 405), a bug of ours `M_UNKNOWN` (500).
 
 <!-- Made by tests/support/errcodes.py; a test compares it with the code. -->
 """
@@ -41,9 +41,9 @@ _GROUPS: Final[Mapping[type[VecheError], tuple[str, str]]] = {
     RefusedError: (
         "A rule says no",
         (
-            "HTTP 409; 401 where nobody is signed in; 403 where the caller may not do it at all"
-            " (`required` names the level of sign-in that it needs); 404 where there is no such"
-            " thing. Trying again does not help."
+            "HTTP 409. 401: nobody is signed in. 403: the caller may not do it at all"
+            " (`required` names the level of sign-in that it needs). 404: it does not exist."
+            " Trying again does not help."
         ),
     ),
     UnavailableError: (

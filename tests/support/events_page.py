@@ -235,8 +235,8 @@ _INTRODUCTION: Final = """\
 *Written from the models by `tests.support.events_page`; a test fails when they differ.*
 
 Every message of a bot is an `m.room.message` that any Matrix client can show and any person can
-answer. What programs read rides beside the text, under one key `org.veche.<family>` each;
-a feature of others has keys of its own domain.
+answer. Programs read data beside the text, under one key `org.veche.<family>` each; features of
+others use keys of their own domain.
 
 ## Rules of every message
 
@@ -277,11 +277,12 @@ it counts as `any` |
 `m.reference` |
 
 Bots place the reactions on the first two prompts of a chat, and on later ones once somebody taps
-one there. While a bot writes to many rooms at once they come up to 20 seconds later, and not at all
-on a prompt that was answered meanwhile. Bots never remove them: the edit of the prompt says that it
+one there. While a bot writes to many rooms at once, reactions come up to 20 seconds later. Prompts
+that were answered meanwhile get none. Bots never remove them: the edit of the prompt says that it
 is closed.
 
-An edit never answers. What does not count is told why: """
+An edit never answers. The bot gives the reason for an answer that
+does not count:  """
 
 _SHAPES: Final = """\
 ## Shapes of others that we send

@@ -48,21 +48,24 @@ Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and an
 [have documents signed by a program](../guides/organisations/have-documents-signed.md). In code:
 `appservices/signing/pages/routes`, and `routes` of other capabilities.
 
-- **Who**: *organisation*: `Authorization: Bearer KEY`, a key of `signing.seals`. *party*:
-  `Veche-Party: PARTY TOKEN`, both of the link in the party's chat; it shows and downloads, and to
-  sign or decline takes the person's device key. *list*: `Veche-List: PERSON UNTIL TOKEN`, of the
-  link to all that waits for a person; many documents are asked for by the links in it. *person*:
-  who is signed in on the pages by their encrypted chat; of documents that the service never sees
-  ([who learns what](../explanation/private-documents.md)). *open*: anybody.
-- **Once**: where `key` is *yes* a request carries an `Idempotency-Key` (1 to 64 printable
-  characters): the same again has no further effect, another content under it is 409
-  `ORG.VECHE.CONFLICT`. Of certificates it is the nonce of the approval. The others may be
-  repeated: what is done already is answered with its state, or refused with the reason.
+- **Caller** (column *who*):
+  - *organisation*: `Authorization: Bearer KEY`, a key of `signing.seals`.
+  - *party*: `Veche-Party: PARTY TOKEN`, both from the link in the party's chat. It shows and
+    downloads; to sign or decline, the person's device key is needed too.
+  - *list*: `Veche-List: PERSON UNTIL TOKEN`, from the link to everything that waits for a person.
+    The list holds a link for each document.
+  - *person*: somebody who signed in on the pages by their encrypted chat. These routes are for
+    documents that the service never sees ([who learns what](../explanation/private-documents.md)).
+  - *open*: anybody.
+- **Once**: where `key` is *yes*, send an `Idempotency-Key` (1 to 64 printable characters). The
+  same request again has no further effect; other content under the same key is 409
+  `ORG.VECHE.CONFLICT`. For certificates the key is the nonce of the approval. You may repeat the
+  other requests: you get the present state, or a refusal with its reason.
 - Moments are milliseconds, UTC. Binary is base64 of the standard alphabet without padding. A body
   has at most 1 MiB, but for PDFs and documents' ciphertext (50 MiB), batches (16 MiB), and what is
-  *open* (64 KiB). Over 64 KiB, who asks is checked by the headers, before the body is read: 401,
-  403 or 404 come at once. More than 128 MiB at once from one address is 429, more than the server
-  takes from all together is 503: send the same again after `retry_after_ms`.
+  *open* (64 KiB). For a body over 64 KiB the server checks the caller by the headers first: 401,
+  403 or 404 come at once. More than 128 MiB at once from one address is 429. More than the server
+  takes from all callers together is 503: send the same again after `retry_after_ms`.
 - **Errors** are Matrix-shaped: [error codes](errcodes.md). `field` names the first wrong field.
 - A token that does not answer is 503 `ORG.VECHE.TOKEN_UNAVAILABLE`: repeat the same request
   later.

@@ -45,7 +45,7 @@ class SealSection(Section):
     """By what the documents of an organisation are sealed."""
 
     url: str = Field(pattern=r"^https?://[^/\s]+$", examples=["https://sign.example.org"])
-    """Of the service of signing, without a path."""
+    """Address of the signing service, without a path."""
     key_path: SecretPath
     """File with the organisation's key for it."""
 

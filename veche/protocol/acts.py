@@ -81,7 +81,7 @@ class ActClass(enum.StrEnum):
 
 
 class ActReceipt(Wire):
-    """What stands under ``org.veche.act``: the entry, its inner part, and where the log has it.
+    """The content of ``org.veche.act``: the entry, its inner part, and its place in the log.
 
     Attributes:
         v: 1.

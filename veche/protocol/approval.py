@@ -138,7 +138,7 @@ class ShownValue(Exact):
 
 
 class ReleaseShown(Exact):
-    """What is shown of a release of data.
+    """The facts of a release of data that a person sees before approving it.
 
     Attributes:
         to: Name of the office.
@@ -158,7 +158,7 @@ class Titled(Exact):
 
     Attributes:
         title: As it is shown; none: only browsers know it.
-        title_sha256: Of a title that only browsers know, see ``blind_api.veiled``.
+        title_sha256: Hash of a title that only browsers know, see ``blind_api.veiled``.
     """
 
     title: Name | None = None
@@ -184,7 +184,7 @@ class ShownClause(Titled):
 
 
 class ShownHand(Exact):
-    """What a witness has seen somebody write by hand, who has no key.
+    """A handwritten signature of a person without a key, as the witness saw it.
 
     Attributes:
         party: Who has written.
@@ -202,12 +202,12 @@ class ShownHand(Exact):
 
 
 class ShownDocument(Titled):
-    """What is shown of each of the documents that are signed by one approval.
+    """The facts of one of several documents that a person signs with one approval.
 
     Attributes:
         sha256: SHA-256 of the file before anybody signed it, unpadded base64.
         size: Bytes of that file.
-        pages: Of that file; 0 for what is no PDF.
+        pages: Pages of that file; 0 if it is no PDF.
         requester: Who asks for the signature.
         session: Id of the session.
         party: Who they are in the session.
@@ -215,7 +215,7 @@ class ShownDocument(Titled):
         code: Four digits, which everyone sees who sees this file in this session.
         parties_sha256: SHA-256 of who signs in which order, see ``parties_sha256`` of the session.
         effect: Whether it counts once everyone has signed, or for each who did.
-        hand: Of a witness before whom somebody has written by hand: what.
+        hand: For a witness: the handwritten signature that they saw.
     """
 
     sha256: Sha256
@@ -232,14 +232,14 @@ class ShownDocument(Titled):
 
 
 class SignatureShown(ShownDocument):
-    """What is shown of a document to be signed (design of Veche, signing §9.4).
+    """The facts of a document that a person sees before signing it (design of Veche, signing §9.4).
 
-    Of several documents at once, ``sha256`` is one digest of all (``documents_sha256``), ``size``
-    and ``pages`` are sums, and the other facts are those of the first one.
+    For several documents at once, ``sha256`` is one digest of all (``documents_sha256``). ``size``
+    and ``pages`` are sums; the other facts are those of the first document.
 
     Attributes:
-        level: Of the signature: ``S1`` by the key of the approval alone, ``S2`` by a fresh key,
-            ``S3`` and ``S4`` by the key of a certificate that was issued elsewhere.
+        level: Level of the signature. ``S1``: by the key of the approval alone; ``S2``: by a fresh
+            key. ``S3`` and ``S4``: by the key of a certificate from elsewhere.
         read: Whether all pages were on the screen, or the person says that they read it elsewhere.
         clauses: Those that need consent of their own.
         key: Id of that other key, as ``fingerprint``; none: at level ``S1``.
@@ -271,7 +271,7 @@ class SignatureShown(ShownDocument):
 
 
 class MandateShown(Exact):
-    """What is shown of a mandate: a permission that lasts.
+    """The facts of a mandate (a permission that lasts) that a person sees before approving it.
 
     Attributes:
         what: Code of what is permitted, for programs.
@@ -297,7 +297,7 @@ SHOWN: Final[Mapping[Kind, type[Exact]]] = {
 
 
 class AskedApproval(Exact):
-    """What a person is asked to approve; it stands in the choice that needs it.
+    """An approval that a person is asked for; it is part of the choice that needs it.
 
     Attributes:
         kind: What sort of act it is.
@@ -318,7 +318,7 @@ class AskedApproval(Exact):
 
 
 class Approval(Exact):
-    """What the key signs: the approval that was asked for, and when.
+    """The text that a key signs to approve: the requested approval, and the time.
 
     Attributes:
         v: Version, 1.
@@ -343,7 +343,7 @@ class Approval(Exact):
 
 
 class Decline(Exact):
-    """What the key signs to say no; it shows nothing, so that nobody can take it for a yes.
+    """The text that a key signs to decline: without facts, so that it is never an approval.
 
     Attributes:
         v: Version, 1.
@@ -364,7 +364,7 @@ Part = Annotated[str, Field(pattern=_BASE64, max_length=AUTHENTICATOR_CHARACTERS
 
 
 class Assertion(Wire):
-    """What a passkey answers (WebAuthn Level 2, §5.2.2); each part in unpadded base64.
+    """The answer of a passkey (WebAuthn Level 2, §5.2.2); each part in unpadded base64.
 
     Attributes:
         client_data: ``clientDataJSON``.
@@ -381,7 +381,7 @@ class Proof(Wire):
     """That somebody has a key: a signature of it, in one of two forms.
 
     Attributes:
-        signature: Of a P-256 key: r and s, 64 bytes, unpadded base64.
+        signature: Signature of a P-256 key: r and s, 64 bytes, unpadded base64.
         webauthn: Of a passkey.
     """
 
@@ -402,7 +402,7 @@ class SignedApproval(Proof):
         v: Version, 1.
         approval: What was signed.
         key: Id of the key.
-        signature: Of a P-256 key: r and s, 64 bytes, unpadded base64.
+        signature: Signature of a P-256 key: r and s, 64 bytes, unpadded base64.
         webauthn: Of a passkey.
     """
 

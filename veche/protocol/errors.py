@@ -24,7 +24,7 @@ class VecheError(Exception):
 
 
 class ProtocolError(VecheError):
-    """What was sent breaks the protocol: correct it, then send it again."""
+    """The request breaks the protocol: correct it, then send it again."""
 
     errcode = "ORG.VECHE.PROTOCOL"
 
@@ -50,7 +50,7 @@ class TooLargeError(ProtocolError):
 
 
 class TooSlowError(ProtocolError):
-    """What was begun did not arrive in its time."""
+    """The request did not arrive completely in time."""
 
     errcode = "ORG.VECHE.TOO_SLOW"
 
@@ -86,7 +86,7 @@ class SignInError(RefusedError):
 
 
 class LevelTooLowError(ForbiddenError):
-    """Who asks is signed in, and not surely enough for this (HTTP 403).
+    """The level of the person's sign-in is too low for this (HTTP 403).
 
     Attributes:
         required: Label of the level that it needs, such as ``room``.

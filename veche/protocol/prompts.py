@@ -62,10 +62,11 @@ class Choice(Wire):
     """One thing that can be chosen.
 
     Attributes:
-        id: What the service is told; ``[a-z0-9_.-]``, 1 to 64 characters.
-        label: What the person reads, and may type.
+        id: Id that the service gets; ``[a-z0-9_.-]``, 1 to 64 characters.
+        label: Text that the person reads, and may type.
         style: How buttons may look; nothing depends on it.
-        approve: What the person's key has to sign first; an answer without that does not count.
+        approve: Approval that the person's key must sign first; an answer without it does not
+            count.
     """
 
     id: ChoiceId
@@ -80,7 +81,7 @@ class Prompt(Wire):
     Attributes:
         v: Version, 1.
         id: Id of the prompt.
-        scope: Who may answer, at most ``SCOPE_MAX``; empty: anybody in the room.
+        scope: People who may answer, at most ``SCOPE_MAX``; empty: anybody in the room.
         single_use: Exactly one answer counts.
         expires_at_ms: UTC; from then on an answer is late.
         min_trust: How sure it must be that the person answered.

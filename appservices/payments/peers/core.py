@@ -146,7 +146,7 @@ UNDECIDED: Final = frozenset({In.HOLDING, In.POSTING, In.VOIDING})
 
 
 class PeerStateError(ConflictError):
-    """What is said of a payment between institutions contradicts what was said before; HTTP 409."""
+    """A message about a payment between institutions contradicts an earlier one; HTTP 409."""
 
     errcode = "ORG.VECHE.PEER_CONTRADICTION"
 

@@ -40,13 +40,13 @@ VERIFIERS: Final = "veche.verifiers"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `veche verify`."""
     parser.description = (
-        f"{parser.description} Of a receipt its signature, the entry of the ledger, its block and"
-        " the published head are checked; of a copy of the room in which a ledger's heads are"
-        " posted that all are of one ledger; of acts, as the export of a case has them, the"
-        " organisation's signature, what each commits to, its place in the log and the signed head;"
-        " of a PDF or a container (.asice) every byte, its signatures, certificates and time"
-        " stamps. Exit code 0: it holds; 1: it is false, or none; 3: nobody can tell, or not all is"
-        " proven."
+        f"{parser.description} For a receipt it checks the signature, the entry of the"
+        " ledger, its block and the published head. For a copy of the room with a ledger's heads"
+        " it checks that all heads belong to one ledger. For acts in the export of a case"
+        " it checks the organisation's signature, each commitment, the place in the log and the"
+        " signed head. For a PDF or a container (.asice) it checks every byte, the signatures,"
+        " certificates and time stamps. Exit code 0: it holds; 1: it is false, or not such a file;"
+        " 3: it cannot be decided, or not everything is proven."
     )
     parser.add_argument(
         "file",
@@ -67,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="COUNT",
-        help="how many of the witnesses whose keys you give must have signed the head of a receipt"
-        " or of acts (default: it is only said who did)",
+        help="how many of the witnesses given by --key must have signed the head of a receipt or of"
+        " acts (default: they are only listed)",
     )
     parser.add_argument(
         "--root",
@@ -81,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--online",
         action="store_true",
-        help="ask the site that the file names for its keys and its newest head; ask where the"
-        " certificates in a signed file say whether they were revoked",
+        help="ask the site that the file names for its keys and its newest head; for a signed file,"
+        " ask whether its certificates were revoked",
     )
     parser.add_argument(
         "--json", action="store_true", help="write the report on a signed file as JSON"
@@ -97,8 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--site",
         metavar="URL",
-        help="ask this site instead, https://…; with --online. Of signed files: believe the"
-        " authority of this site, and those that its operator names",
+        help="ask this site instead, https://…; with --online. For signed files: also believe"
+        " the authority of this site, and those that its operator names",
     )
     add_distrust(parser)
 

@@ -40,7 +40,7 @@ class InvoiceCard(Wire):
         version: From 1; a newer one takes the place of the older.
         issuer: Name of the organisation in the log of acts.
         issuer_name: What it is called.
-        title: What it is for, in a few words.
+        title: Purpose, in a few words.
         notice_id: The office's own number, the only one there is of this number.
         lines: At most ``LINES_MAX``; they add up to the total.
         total: Above zero.

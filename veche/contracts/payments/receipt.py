@@ -79,7 +79,7 @@ class Published(Wire):
 
 
 class Between(Wire):
-    """Of a payment between two institutions: the servers of both.
+    """The servers of the two institutions between which a payment goes.
 
     Attributes:
         payer: Where the payer has their account.
@@ -105,10 +105,10 @@ class Receipt(Wire):
         amount: What they got.
         at_ms: When, UTC.
         reference: What for; may be empty.
-        refund_of: Of a refund: the receipt of the payment that it gives back.
-        lines_sha256: Of an invoice: SHA-256 of its lines.
-        between: Of a payment between two institutions: which. Each has its own receipt of it, for
-            its own ledger, with the same ``payment``.
+        refund_of: For a refund: the receipt of the refunded payment.
+        lines_sha256: For an invoice: SHA-256 of its lines.
+        between: For a payment between two institutions: the two institutions. Each makes its own
+            receipt, for its own ledger, with the same ``payment``.
         ledger_proof: That the ledger has it.
     """
 

@@ -26,9 +26,9 @@ class SignDocument(Wire):
     """What is to be signed.
 
     Attributes:
-        sha256: Of the file before anybody signed it.
+        sha256: Hash of the file before anybody signed it.
         bytes: Of that file.
-        pages: Of that file; 0: it is no PDF.
+        pages: Pages of that file; 0: it is no PDF.
         mimetype: Of that file.
     """
 
@@ -59,7 +59,7 @@ class SignParty(Wire):
         name: What the document calls them.
         user: Their account; of a seal the organisation.
         state: What they have done.
-        of: Of a witness: whose signature they see.
+        of: For a witness: the party whose signature they see.
         field: Name of their box.
     """
 
@@ -80,14 +80,15 @@ class SignRequest(Wire):
         id: Id of the session.
         mode: ``assisted``: the bot has read the document; ``blind``: it never sees it.
         state: Where the session has got to.
-        title: Of the document; empty: the bot does not know it.
+        title: Title of the document; empty: the bot does not know it.
         from_name: Who asks.
         from_user: Their account, or the organisation.
         document: What is to be signed.
         clauses: That need consent of their own.
         level_min: How the person has to sign.
         effect: Whether signatures count once everyone has signed, or each for itself.
-        stages: Who acts when; none where there are more than ``CARD_PARTIES_MAX`` parties.
+        stages: The order in which the parties act; none if there are more than ``CARD_PARTIES_MAX``
+            parties.
         parties: All of them, or, where there are more, only whom the card is for.
         count: How many parties there are.
         signed: How many of them have signed.
@@ -97,8 +98,8 @@ class SignRequest(Wire):
         revision: Number of the newest revision of the file.
         code: Four digits of the document in this session.
         prompt: Id of the question on the card, while they can act.
-        page: Where it is signed; the key of the document is in it, unless the mode is ``blind``:
-            then it is in a link that whoever asks sends.
+        page: Page for signing. It contains the key of the document, unless the mode is ``blind``:
+            then the requester sends a link with the key.
     """
 
     v: Literal[1]
@@ -131,8 +132,9 @@ class SignFile(Wire):
     Attributes:
         v: Version, 1.
         session: Id of the session.
-        document_sha256: Of the document before anybody signed it: what the file begins with.
-        bytes: Of that document; signatures may follow in the file.
+        document_sha256: Hash of the document before anybody signed it; the file begins with that
+            document.
+        bytes: Size of that document; signatures may follow in the file.
     """
 
     v: Literal[1]
@@ -164,15 +166,16 @@ class SignResult(Wire):
         v: Version, 1.
         session: Id of the session.
         state: How it ended.
-        verdict: Of the file, by the same rules as everywhere; none: nobody signed in the file.
+        verdict: Verdict on the file, by the same rules as everywhere; none: nobody signed in the
+            file.
         in_force: Whether the signatures count.
-        document_sha256: Of the file before anybody signed it.
+        document_sha256: Hash of the file before anybody signed it.
         final_sha256: Of the file.
         bytes: Of the file.
         ended_at_ms: UTC.
         signatures: At most ``CARD_PARTIES_MAX`` of them, in the order in which they were given.
         count: How many there are.
-        evidence_sha256: Of the report on how it came about, which is a message of its own.
+        evidence_sha256: Hash of the evidence report, which is a message of its own.
     """
 
     v: Literal[1]

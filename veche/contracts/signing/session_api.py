@@ -75,7 +75,7 @@ class PartyOrder(Wire):
         name: What the document calls them.
         user: Their account; of a seal none: it is the organisation's own.
         level: How they have to sign at least; none: as the session says.
-        witness_of: Of a witness: whose signature they see.
+        witness_of: For a witness: the party whose signature they see.
         page: On which page of the file they sign, from 1; none: on a page of signatures at the
             end. Without ``box`` at its foot, and at the end where that has no room.
         side: Where at the foot; none: wherever there is room.

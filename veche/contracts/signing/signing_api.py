@@ -27,10 +27,11 @@ class ClauseView(Wire):
     Attributes:
         id: In the document.
         title: As it is shown; none: only browsers know it.
-        title_sha256: Of a title that only browsers know, see ``blind_api.veiled``.
+        title_sha256: Hash of a title that only browsers know, see ``blind_api.veiled``.
         kind: ``required``: by signing; ``unfair``: by an answer; ``optional``: may be refused.
         page: Where it is, from 1.
-        field: Of an unfair one: the box in which it is signed by itself, directly after one's own.
+        field: For an unfair clause: the box in which it is signed separately, directly after one's
+            own.
     """
 
     id: ClauseId

@@ -120,7 +120,7 @@ class FieldChoice(Wire):
 
     Attributes:
         id: The value; the same in all languages and versions.
-        label: What the person reads, in the person's language.
+        label: Text that the person reads, in the person's language.
     """
 
     id: str = pydantic.Field(pattern=r"^[a-z0-9_.-]{1,64}$")
@@ -132,13 +132,13 @@ class Field(Wire):
 
     Attributes:
         id: Key of the value.
-        kind: What is asked for; decides which of the bounds below are allowed.
+        kind: Type of the value; it decides which of the bounds below are allowed.
         label: The question, in the person's language.
         required: Whether the form can't be sent without it.
         help: A longer explanation.
         choices: For ``choice`` and ``choices``: 1 to 100, else None.
-        min: Lower bound: of a number, integer or amount (in ``currency``) itself, of a date or
-            date and time an ISO date or ``today``, of choices how many.
+        min: Lower bound. For numbers, integers and amounts (in ``currency``): the value itself. For
+            dates and times: an ISO date or ``today``. For choices: their count.
         max: Upper bound, likewise; both bounds are allowed values.
         max_length: For kinds that are text: most characters.
         currency: For ``money``: ISO 4217 code that the amount must have; None allows any.
@@ -242,7 +242,7 @@ class Field(Wire):
 
 
 class Form(Wire):
-    """What a bot asks a person for, 1 to 50 fields, asked in this order."""
+    """A form that a bot asks a person to fill in: 1 to 50 fields, asked in this order."""
 
     fields: Annotated[
         tuple[Field, ...],

@@ -161,7 +161,7 @@ class CryptoSection(Section):
 
 
 class LogSection(Section):
-    """What the process says of itself, on standard error."""
+    """The log of the process, on standard error."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least important lines to write."""
@@ -189,8 +189,8 @@ class PagesSection(Section):
     embedders: tuple[Annotated[str, Field(pattern=r"^[a-zA-Z0-9:/.*_-]{1,200}$")], ...] = Field(
         default=("https:", "vector:"), max_length=50, strict=False
     )
-    """Whose frames may hold the widgets, as sources of CSP's ``frame-ancestors``. Pages where
-    people sign in, approve or see their keys are never in a frame."""
+    """Sites that may show the widgets in a frame, as sources of CSP's ``frame-ancestors``. Pages
+    where people sign in, approve or see their keys are never in a frame."""
     trust_forwarded: bool = False
     """Whether all requests come through a proxy of yours, which appends the client's address to
     ``X-Forwarded-For``. Never true where anybody else can reach the port."""
@@ -199,8 +199,9 @@ class PagesSection(Section):
     session_per_s: int = Field(default=20, ge=1, le=100_000)
     """API requests a second of one session; three times as many at once."""
     homeserver_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
-    """Networks, beside the public Internet, in which other homeservers may be asked whose an OpenID
-    token is. Whoever opens a page can have any address in them asked."""
+    """Networks, beside the public Internet, in which Veche may ask other homeservers who holds an
+    OpenID token. Anybody who opens a page can make Veche send such a request to any address in
+    them."""
 
     @field_validator("public_url")
     @classmethod
@@ -233,8 +234,8 @@ class ApprovalsSection(Section):
     held: tuple[Literal["payment", "signature", "release", "mandate"], ...] = Field(
         default=("payment", "signature", "release", "mandate"), max_length=4, strict=False
     )
-    """What a new key may not approve until ``key_hold`` has passed. Leaving out a kind lets whoever
-    gets into an account act at once."""
+    """The kinds that a new key may not approve until ``key_hold`` has passed. If you leave out a
+    kind, a thief of an account can act at once."""
     code_limit_max: Mapping[CurrencyCode, str] = Field(
         default={"EUR": "200.00"}, max_length=_CURRENCIES_MAX
     )
@@ -262,10 +263,11 @@ class ChatsSection(Section):
 
 
 class HeadsSection(Section):
-    """What the logs of acts and the ledger have signed last, kept outside the database.
+    """The newest signed heads of the logs of acts and of the ledger, kept outside the database.
 
-    A restored backup is recognised by it. Without the files of before nobody can tell, but for what
-    others have seen: back them up apart from the database, and never restore them with it.
+    The services recognise a restored backup by these files. Back them up apart from the database,
+    and never restore them with it. If they are lost, only copies that others have can show that
+    history went back.
     """
 
     folder: FilePath | None = None
@@ -274,7 +276,7 @@ class HeadsSection(Section):
 
 
 class RetentionSection(Section):
-    """How long is kept what is over. What proves something stays: receipts, evidence, chains."""
+    """How long records are kept after their end; receipts, evidence and chains stay for ever."""
 
     questions_ms: Duration = Field(default=24 * 3600 * 1000, examples=["1 d"])
     """How long after its end what a question of a bot showed is kept: payee, amount, words."""

@@ -32,7 +32,7 @@ _NAME_BYTES: Final = 8
 
 
 class WrongOperatorKeyError(ConfigError):
-    """What is in the database was sealed under another operator key."""
+    """The data in the database was sealed under another operator key."""
 
     errcode = "ORG.VECHE.CRYPTO_WRONG_KEY"
 

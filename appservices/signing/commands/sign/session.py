@@ -88,7 +88,7 @@ _WHY: Final = {
 
 
 class NotThisDocumentError(RefusedError):
-    """What came is not the document that everybody was told, or it does not hold."""
+    """The file is not the announced document, or its signatures do not hold."""
 
     errcode = "ORG.VECHE.NOT_THIS_DOCUMENT"
 

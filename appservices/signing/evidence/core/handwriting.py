@@ -115,7 +115,7 @@ class HandRecord(Exact):
         party: Who has written.
         name: As the document calls them, as they have typed it, and as their papers have it.
         title: Of the document.
-        document_sha256: Of the file before anybody signed it.
+        document_sha256: Hash of the file before anybody signed it.
         code: Its four digits, which stood on the tablet.
         parties_sha256: SHA-256 of who signs in which order.
         effect: When it counts.

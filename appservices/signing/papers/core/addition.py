@@ -79,7 +79,7 @@ class Expected:
     Attributes:
         fields: Name of the party's box, then those of their clauses, in the order in which they
             are signed.
-        document_sha256: Of the file before anybody signed it.
+        document_sha256: Hash of the file before anybody signed it.
         certificate: Issued to the party; or one of their own, which they have approved.
         stamps: Of who stamps here.
         roots: By which the file will be judged, DER.

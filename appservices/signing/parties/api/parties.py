@@ -184,7 +184,7 @@ class SessionView(Wire):
         mode: ``assisted``: the service has the document; ``blind``: only browsers have.
         state: Where it has got to.
         title: Of the document; none: only browsers know it.
-        title_sha256: Of a title that only browsers know, see ``blind_api.veiled``.
+        title_sha256: Hash of a title that only browsers know, see ``blind_api.veiled``.
         filename: Of the file as it was sent; none: only browsers know it, or it has none.
         matter: Ciphertext of what only browsers know: titles, names, the salt.
         requester: Who asks; where the service knows no names, their account.

@@ -93,7 +93,7 @@ class NotOverError(RefusedError):
 
 
 class ApprovalMismatchError(RefusedError):
-    """What was approved is not this signature in this session; nothing is issued (HTTP 409).
+    """The approval is for another signature or session; nothing is issued (HTTP 409).
 
     Attributes:
         field: Of what was shown.
@@ -182,7 +182,7 @@ class LevelNotOfferedError(MalformedError):
 
 
 class NotIdentifiedError(RefusedError):
-    """Who signs in person was not identified yet; nothing has changed (HTTP 409)."""
+    """The person who signs at the office was not identified yet; nothing has changed (HTTP 409)."""
 
     errcode = "ORG.VECHE.NOT_IDENTIFIED"
 
@@ -191,7 +191,7 @@ class NotIdentifiedError(RefusedError):
 
 
 class NotRegistrarError(RefusedError):
-    """Who was named may identify nobody in person here (HTTP 409)."""
+    """The named registrar may not identify people here (HTTP 409)."""
 
     errcode = "ORG.VECHE.NOT_REGISTRAR"
 
@@ -223,7 +223,7 @@ class ByHandError(MalformedError):
 
 
 class NotWrittenError(RefusedError):
-    """What somebody wrote by hand counts no more, or was never there (HTTP 409)."""
+    """The handwritten signature no longer counts, or never existed (HTTP 409)."""
 
     errcode = "ORG.VECHE.NOT_WRITTEN"
 

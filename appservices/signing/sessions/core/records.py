@@ -146,7 +146,7 @@ class Paper:
     """The document, once it cannot change any more.
 
     Attributes:
-        sha256: Of the file before anybody signed it.
+        sha256: Hash of the file before anybody signed it.
         size: Bytes of it.
         pages: Of it; 0: it is no PDF.
         blob_sha256: Of its ciphertext.
