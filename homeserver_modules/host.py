@@ -1,4 +1,4 @@
-"""What each module asks of the Synapse that it runs in."""
+"""Interface of each module to the Synapse that runs it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Questions(DirectServeJsonResource):
 
 
 class Configured:
-    """What Synapse makes by a section of homeserver.yaml.
+    """A module that Synapse makes from a section of homeserver.yaml.
 
     Attributes:
         settings: The form of that section.
@@ -117,7 +117,7 @@ class Configured:
 
 
 def is_of_a_client(event: EventBase) -> bool:
-    """Whether a client waits for the answer.
+    """Return whether a client waits for the answer.
 
     An event of a local sender may also come back from another server (after a loss, or when an old
     room is joined again). An exception would end that whole transfer, so such an event gets a code.

@@ -44,7 +44,7 @@ ENTRY_BYTES_MAX: Final = 8 * 1024
 
 
 def is_for_now(error: MatrixError) -> bool:
-    """Whether a homeserver will answer otherwise: it is in trouble, or its event guard refused.
+    """Return whether the homeserver may answer otherwise later: it is in trouble, or refused.
 
     The guard reads the directory a moment after we do. It answers with a code of its own only where
     the request names a device, which the one for a badge does not.

@@ -233,7 +233,7 @@ def org_body(
 
 
 def says(now: Organisation, entry: AnyEntry, by: str) -> bool:
-    """Whether a directory says the same of an organisation already, in the same name.
+    """Return whether a directory says the same of an organisation already, in the same name.
 
     Args:
         now: As the directory has it.

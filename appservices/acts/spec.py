@@ -79,7 +79,7 @@ class Acts(Service):
 
     @property
     def signs_events(self) -> bool:
-        """Whether the configuration asks for a policy server."""
+        """Return whether the configuration asks for a policy server."""
         return self._section.policy_server
 
     def policy_server(self, ports: PagePorts) -> PolicyServer:

@@ -163,7 +163,7 @@ class Trial:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more can happen."""
+        """Return whether nothing more can happen."""
         return self.case is not None and self.case.state is State.CLOSED
 
     def begin(self) -> None:

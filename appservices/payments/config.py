@@ -213,7 +213,7 @@ class OrganisationSection(Section):
         return self.name.get(language) or next(iter(self.name.values()))
 
     def is_office(self) -> bool:
-        """Whether what it does to persons is an act."""
+        """Return whether what it does to persons is an act."""
         return self.kind == "office"
 
     def seller(self, name: str) -> Seller:
@@ -230,7 +230,7 @@ class OrganisationSection(Section):
         return Seller(self.id, name, str(self.country), endpoint=endpoint, **told)
 
     def needs_two_keys(self, money: Money) -> bool:
-        """Whether one key alone may not pay this out."""
+        """Return whether one key alone may not pay this out."""
         limit = self.two_keys_above.get(money.currency)
         return limit is not None and money.minor > _money(limit, money.currency).minor
 

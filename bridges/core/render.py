@@ -29,7 +29,7 @@ _TEXTS: Final = frozenset({"m.text", "m.notice", "m.emote"})
 
 
 def is_shown(content: Mapping[str, Any]) -> bool:
-    """Whether a message has words or a file for a network."""
+    """Return whether a message has words or a file for a network."""
     has_file = file_in(content) is not None
     return (content.get("msgtype") in _TEXTS or has_file) and isinstance(content.get("body"), str)
 

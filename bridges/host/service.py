@@ -203,7 +203,7 @@ class Bridging:
         self._queue(txn, portal, inbound, rendered, now_ms)
 
     def _carried(self, rendered: Rendered, network: Network) -> Rendered:
-        """What a network takes of a message: without files, words on how to get them."""
+        """Adapt a message to a network: without files, with words on how to get them."""
         file = rendered.file
         if file is None or network.carries_files:
             return rendered
@@ -238,7 +238,7 @@ class Bridging:
         store.name_prompt(txn, row.id, row.event_id, sent.remote_id)
 
     def _is_edit(self, txn: Cursor, portal: Portal, content: Mapping[str, Any]) -> bool:
-        """Whether it changes an earlier message, which a network has; it may close a question."""
+        """Return whether it edits a message that the network has; it may close a question."""
         relates = mapping(content.get("m.relates_to"))
         if relates.get("rel_type") != RelationKind.REPLACE.value:
             return False

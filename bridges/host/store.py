@@ -143,7 +143,7 @@ def set_told(txn: Cursor, id_: PortalId) -> None:
 
 
 def note_inbound(txn: Cursor, id_: PortalId, effect_id: str, now_ms: int) -> bool:
-    """Whether something came for the first time."""
+    """Return whether something came for the first time."""
     txn.execute(
         "INSERT INTO bridges.remote_inbox (bridge_id, effect_id, portal_id, receiver,"
         " received_at_ms) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",

@@ -1,4 +1,4 @@
-"""What is asked of the module, and what of what it was told is evidence; pure."""
+"""Requests to the module, and its evidence from what it was told; pure."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ TABLES: Final = (
 
 @attrs.frozen
 class Found:
-    """What is known of an event; moments in ms UTC, None: not known.
+    """The known facts about an event; moments in ms UTC, None: not known.
 
     Attributes:
         stored_ms: When this server took it.

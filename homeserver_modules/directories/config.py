@@ -43,7 +43,7 @@ class DirectorySection(BaseModel):
 
     @cached_property
     def root(self) -> Root:
-        """Whom to trust."""
+        """Return the trusted root."""
         return Root.of(map(read_verifier_key, self.keys), self.quorum)
 
     @model_validator(mode="after")

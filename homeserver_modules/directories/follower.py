@@ -62,7 +62,7 @@ _AGE: Final = Gauge(
 
 
 class UnknownDirectoryError(UnavailableError):
-    """What a directory says is not known, or too old: its organisations wait."""
+    """A directory's content is not known, or too old: its organisations wait."""
 
 
 @attrs.define
@@ -128,7 +128,7 @@ class Directories:
 
     @property
     def are_there(self) -> bool:
-        """Whether the configuration names any."""
+        """Return whether the configuration names any."""
         return bool(self.followed)
 
     def now_ms(self) -> int:
@@ -136,7 +136,7 @@ class Directories:
         return self._follower.now_ms()
 
     def is_listed(self, account: str) -> bool:
-        """Whether an account is of an organisation, official or not."""
+        """Return whether an account is of an organisation, official or not."""
         return account in self._accounts
 
     def check_fresh(self, account: str) -> None:

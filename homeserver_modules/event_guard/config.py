@@ -32,7 +32,7 @@ class EventGuardConfig(BaseModel):
 
     @property
     def policy(self) -> Policy:
-        """Whose word is wanted beside that of a log."""
+        """The witnesses that are required beside a log's own signature."""
         return Policy(tuple(map(read_verifier_key, self.witnesses)), self.witnesses_needed)
 
     @model_validator(mode="after")

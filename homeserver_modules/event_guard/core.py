@@ -37,7 +37,7 @@ Families = Mapping[str, type[Wire]]
 
 
 def has_payload(content: object, known: Container[str] = ()) -> bool:
-    """Whether an event's content carries any key of ours, or of the ``known`` families."""
+    """Return whether an event's content carries any key of ours, or of the ``known`` families."""
     return any(True for _ in _payloads(content, known))
 
 
@@ -84,7 +84,7 @@ def check_room_request(request: Mapping[str, Any], families: Families) -> None:
 
 
 def room_request_has_payload(request: Mapping[str, Any], known: Container[str] = ()) -> bool:
-    """Whether a request for a new room carries any key as of ``has_payload``."""
+    """Return whether a request for a new room carries any key as of ``has_payload``."""
     return any(has_payload(content, known) for _, _, content in _room_events(request))
 
 

@@ -91,7 +91,7 @@ class Proofs:
         bound(self._tickets, TICKETS_MAX)
 
     def may_invite(self, inviter: str, invitee: str, room_id: str) -> bool:
-        """Whether an invitation may go on: of an official account once, after its proof."""
+        """Return whether an invitation may go on: of an official account once, after its proof."""
         key = (inviter, invitee, room_id)
         is_expected = key in self._tickets
         self._tickets.pop(key, None)

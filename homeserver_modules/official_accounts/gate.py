@@ -1,4 +1,4 @@
-"""Who may come: settings of people and bots, invitations in an hour, and policy lists.
+"""Gate for invitations: settings of people and bots, hourly limits, and policy lists.
 
 ``user_may_invite`` is asked about local invitations and, by Synapse, about those of other servers
 too. It sees no content and needs none. A refusal says its rule, why, and where to appeal; it is
@@ -117,7 +117,7 @@ class Gate:
         return NOT_SPAM
 
     async def _by_setting(self, inviter: str, invitee: str, _room_id: str) -> bool:
-        """Whether somebody has named the inviter: then nothing else is asked."""
+        """Return whether somebody has named the inviter: then nothing else is asked."""
         is_named = False
         if (setting := self._section.bots.get(invitee)) is not None:
             groups = await self._groups_of(setting, [inviter])

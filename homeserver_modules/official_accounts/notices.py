@@ -1,4 +1,4 @@
-"""What ``@veche_official`` should tell people of this server, and has told them.
+"""Notices of ``@veche_official`` to people of this server: due ones, and those sent.
 
 Whichever process judges a name writes a row; our application service asks for those that nobody
 was told of yet, and says which it took. The same about the same person and name is told once a

@@ -1,1 +1,1 @@
-"""Who is signed in, whose key it is, and what a person approved."""
+"""Sign-in on pages, keys of people, and their approvals."""

@@ -1,4 +1,4 @@
-"""What persons are told whose identity or device is not the one by which they dealt with us.
+"""Messages to people whose identity or device differs from the one that dealt with us.
 
 Two messages, in this order: to the devices of before, that there is something new, and a code by
 which one of them confirms it; then to what is new, how to get on. The second one is all that a
@@ -84,7 +84,7 @@ class Doubts:
     def _is_answer(
         self, txn: Cursor, claim: Claim, item: Item, inbound: Inbound, now_ms: int
     ) -> bool:
-        """Whether a device of before said *yes* with a code; what it confirms counts then."""
+        """Return whether an older device said *yes* with a code; if so, its confirmation counts."""
         body = inbound.content.get("body")
         found = _YES.fullmatch(body) if isinstance(body, str) else None
         if found is None or not is_message(inbound) or is_edit(inbound):
@@ -158,7 +158,7 @@ def _ground(person: UserId) -> Ground:
 
 
 def _question_doc(offer: Offer, language: str) -> Doc:
-    """What the devices of before are asked."""
+    """Write the question to a person's older devices."""
     words = (
         N_(
             "Somebody uses your account with a new device, which you have not confirmed here. Is"
@@ -182,7 +182,7 @@ def _question_doc(offer: Offer, language: str) -> Doc:
 
 
 def _offer_doc(offer: Offer, language: str) -> Doc:
-    """What follows from a new identity or device, and how the person gets on."""
+    """Write the effects of a new identity or device, and what the person can do."""
     if offer.device:
         words = _CATALOGUE.text(
             language,

@@ -153,7 +153,7 @@ def signed(txn: Cursor) -> list[str]:
 
 
 def has_log(txn: Cursor, organisation: str) -> bool:
-    """Whether an organisation has ever acted."""
+    """Return whether an organisation has ever acted."""
     txn.execute("SELECT 1 FROM runtime.act_head WHERE organisation = %s", (organisation,))
     return txn.fetchone() is not None
 

@@ -74,12 +74,12 @@ class ActHeads:
         return store.ActTree(organisation) if is_ours else None
 
     def witnessed(self, txn: Cursor, organisation: str, size: int) -> WitnessedHead | None:
-        """Who vouches for the head of a log that has ``size`` acts, or for an older one."""
+        """Return the witnesses' signatures for a head of ``size`` acts, or an older one."""
         tree = store.ActTree(organisation)
         return self._witnesses.beside(txn, self._origin(organisation), tree, size)
 
     def signer(self, organisation: str) -> NoteSigner:
-        """What signs in the name of the log of an organisation."""
+        """Return the signer for the log of an organisation."""
         return NoteSigner(self._origin(organisation), self._seed)
 
     def keys(self, organisation: str) -> list[VerifierKey]:

@@ -205,7 +205,7 @@ class Logs:
             return  # it is looked at again once the database is there
 
     def differences(self, txn: Cursor) -> list[Finding]:
-        """What logs have signed by the files outside the database, and the database has not."""
+        """List heads in the files outside the database that the database lacks."""
         found = []
         for origin in self.last_signed.origins():
             tree, signed = self._tree_of(log_of(origin)), self.last_signed.of(origin)

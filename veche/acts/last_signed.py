@@ -1,4 +1,4 @@
-"""What logs have signed last, in files outside the database: a restored backup cannot forget it.
+"""Newest signed heads of logs, in files outside the database, which survive its restoring.
 
 One file a log. It is written before a head leaves the process, so it never knows less than anybody
 who was shown one. It may know a head that was not kept in the end: then the log grows beyond that,
@@ -47,7 +47,7 @@ class LastSigned:
         self.folder = folder
 
     def of(self, origin: str) -> Signed | None:
-        """What a log has signed last; None: there is no file.
+        """Read the newest signed head of a log; None: there is no file.
 
         Raises:
             ConfigError: The file cannot be read.

@@ -52,7 +52,7 @@ _SUBJECT_CHARACTERS: Final = 22
 
 @attrs.frozen
 class Act:
-    """What an organisation is about to do to a person.
+    """An act that an organisation is about to perform on a person.
 
     Attributes:
         organisation: Who acts, a lower-case name.

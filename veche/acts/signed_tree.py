@@ -181,7 +181,7 @@ def adopt(txn: Cursor, tree: SignedTree, origin: str, size: int, last_signed: La
 
 
 class Grown(NamedTuple):
-    """What a log has beyond its last head.
+    """The entries of a log beyond its last head.
 
     Attributes:
         size: How many entries there are, with those.

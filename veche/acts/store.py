@@ -113,7 +113,7 @@ def append(txn: Cursor, organisation: str, row: Row, seq: int, commitment: str) 
 
 
 def has_entry(txn: Cursor, organisation: str, idx: int, entry: str, head: bytes) -> bool:
-    """Whether a chain has an entry at a place, with this head behind it."""
+    """Return whether a chain has an entry at a place, with this head behind it."""
     txn.execute(
         "SELECT EXISTS (SELECT FROM runtime.act WHERE organisation = %s AND idx = %s"
         " AND entry = %s AND head = %s)",

@@ -1,4 +1,4 @@
-"""Who may pass to an API, and how often."""
+"""Access control of APIs: sessions, levels and rate limits."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Gate:
         return attrs.evolve(caller, now_ms=self.now_ms())
 
     async def session(self, caller: Caller, level: Level | None) -> Session | None:
-        """Who asks, at ``level`` at least; None only if that is None and no token was sent.
+        """Return the caller's session, at ``level`` at least; None only if none is needed or sent.
 
         Raises:
             SignInError: The token is missing, or none of a session.

@@ -113,7 +113,7 @@ class Call:
         return self.idempotency_key
 
     def header(self, name: str) -> str:
-        """Of the request, whatever its bytes; empty if there is none."""
+        """Return a header of the request, whatever its bytes; empty if there is none."""
         return header(self.request, name.encode()) or ""
 
 
@@ -299,7 +299,7 @@ class _Bound:
         return most or BODY_BYTES_MAX
 
     def large_body(self) -> LargeBody:
-        """What the site has to know before it reads a body."""
+        """Describe this API's large bodies, which the site must know before it reads a body."""
         path = _pattern(self.api.prefix + self.route.path)
         return LargeBody(self.route.method.encode(), path, self.bytes_max, self._admit)
 
@@ -379,7 +379,7 @@ class _Bound:
 
 
 def _endpoint(number: int) -> Callable[..., Any]:
-    """What klein calls for a route."""
+    """Make the function that klein calls for a route."""
 
     async def answer(routes: Any, request: IRequest, **path_args: str) -> bytes:
         answered: bytes = await routes.bound[number].respond(request, path_args)

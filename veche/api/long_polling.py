@@ -40,7 +40,7 @@ class Follower:
     async def news(
         self, name: str, call: Call, topic: str, read: Callable[[Cursor, bool], V | None]
     ) -> V:
-        """What ``read`` finds, once it is new; what is there already, after ``WAIT_MS_MAX``.
+        """Return the result of ``read`` once it is new, or the present one after ``WAIT_MS_MAX``.
 
         Args:
             name: Of the transactions.

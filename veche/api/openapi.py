@@ -47,7 +47,7 @@ _LANG: Final = {
 
 
 class Described(Protocol):
-    """What is described: ``veche.api.Api``."""
+    """The part of ``veche.api.Api`` that a description needs."""
 
     prefix: str
     title: str

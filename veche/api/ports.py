@@ -1,4 +1,4 @@
-"""What a process gives a service for its part of the public site."""
+"""The parts that a process gives a service for its share of the public site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a route of an API is, as it is declared; ``api`` serves it, ``openapi`` describes it."""
+"""The declaration of an API's route; ``api`` serves it, ``openapi`` describes it."""
 
 from __future__ import annotations
 
@@ -89,15 +89,15 @@ class Route:
 
     @property
     def name(self) -> str:
-        """Of the function."""
+        """Name of the function."""
         return self.function.__qualname__
 
     @property
     def is_harmless(self) -> bool:
-        """Whether it only reads, and who asks makes no difference to it."""
+        """Return whether it only reads, and who asks makes no difference to it."""
         return self.auth is Auth.NONE and self.method == "GET" and not self.needs_key
 
     @property
     def arguments(self) -> list[str]:
-        """Of the path."""
+        """Arguments in the path."""
         return _ARGUMENT.findall(self.path)

@@ -102,7 +102,7 @@ class Sealer:
         return signed + closing.filled(await self._stamp(closing.digest))
 
     async def _view(self) -> tuple[Proofs, str]:
-        """What is needed beside the seal, and whom its certificate names."""
+        """Ask for the proofs that a seal needs, and the name in its certificate."""
         seal = await self._client.call("GET", self._path, SealView)
         certificates = [decode_base64(one) for one in seal.certificates]
         return Proofs(certificates, [decode_base64(one) for one in seal.lists]), seal.name

@@ -70,7 +70,7 @@ def act_on_page(
 
 
 def is_stale(heard: Heard) -> bool:
-    """Whether words reply to nothing, and would fit only a question that takes no more answers."""
+    """Return whether words reply to nothing and would fit only a closed question."""
     return isinstance(heard.outcome, NoAnswer) and heard.outcome.stale is not None
 
 

@@ -42,7 +42,7 @@ AT_REQUEST: Final = "request of the person"
 
 
 class BotSection(Protocol):
-    """What the section of a bot says of how it speaks."""
+    """Configuration of a bot: how it speaks."""
 
     @property
     def language(self) -> str:
@@ -53,12 +53,12 @@ class BotSection(Protocol):
         """In which it tells times."""
 
     def name_in(self, language: str) -> str:
-        """What it is called in a language."""
+        """Return its name in a language."""
 
 
 @attrs.frozen
 class BotProfile:
-    """What of a bot is the same in every installation.
+    """The traits of a bot that are the same in every installation.
 
     Attributes:
         purpose: Code of what it is for: of its acts, and before the kinds of its jobs.
@@ -80,7 +80,7 @@ S = TypeVar("S", bound=BotSection)
 
 @attrs.frozen
 class ChatParts(Generic[S]):
-    """What all transactions of a bot share.
+    """The parts that all transactions of a bot share.
 
     Attributes:
         profile: What of it is the same everywhere.
@@ -98,7 +98,7 @@ class ChatParts(Generic[S]):
 
     @property
     def chats(self) -> Chats:
-        """Whose chat with the bot a room is."""
+        """The registry of this bot's chats: which person each room belongs to."""
         return self.profile.chats
 
     def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Conversation[S]:
@@ -248,16 +248,16 @@ class Conversation(Generic[S]):
         return next((one for one in rooms if self.is_alone(one, person)), None)
 
     def is_alone(self, room_id: RoomId, person: UserId) -> bool:
-        """Whether a chat is private, and the person is in it or invited."""
+        """Return whether a chat is private, and the person is in it or invited."""
         return person in self.present(room_id) and self.is_private(room_id, person)
 
     def is_private(self, room_id: RoomId, person: UserId) -> bool:
-        """Whether a chat is encrypted and nobody but the person, or their bridge, reads along."""
+        """Return whether a chat is encrypted and read only by the person or their bridge."""
         own = {person, self.sender.bot.user_id, bridge_of(person, self.parts.host.bridges)}
         return is_encrypted(self.txn, room_id) and self.present(room_id) <= own
 
     def is_bridged(self, person: UserId) -> bool:
-        """Whether a person comes by a bridge, and has no client."""
+        """Return whether a person comes by a bridge, and has no client."""
         return bridge_of(person, self.parts.host.bridges) is not None
 
     def present(self, room_id: RoomId) -> set[UserId]:

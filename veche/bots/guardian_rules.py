@@ -53,7 +53,7 @@ COMING: Final = (RuleState.PROPOSED, RuleState.ASKED, RuleState.WAITING)
 
 
 def has_left(scene: Conversation[Any], person: UserId) -> bool:
-    """Whether somebody has no chat any more, or came with an identity that nobody confirmed."""
+    """Return whether somebody has no chat any more, or a new identity that nobody confirmed."""
     if scene.chat_of(person) is None:
         return True
     return identity_view(scene.txn, person).is_doubted
@@ -92,7 +92,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
 
     @abc.abstractmethod
     def members(self, scene: S, rule: R) -> tuple[Guardian, Sequence[Guardian]]:
-        """Whose rule it is, and its guardians in their order."""
+        """Return the holder of a rule, and its guardians in order."""
 
     @abc.abstractmethod
     def accepted(self, scene: S, rule: R) -> Mapping[UserId, str | None]:
@@ -108,22 +108,22 @@ class GuardRules(abc.ABC, Generic[S, R]):
 
     @abc.abstractmethod
     def is_weaker(self, scene: S, new: R, old: R) -> bool:
-        """Whether a rule lets anything through that the one before it would have stopped."""
+        """Return whether a rule lets anything through that the one before it would have stopped."""
 
     @abc.abstractmethod
     def words(self, scene: S, rule: R, localizer: Localizer) -> str:
-        """What a rule says."""
+        """Describe a rule in words."""
 
     @abc.abstractmethod
     def invitation(self, scene: S, rule: R, localizer: Localizer) -> tuple[Doc, str]:
-        """What somebody reads who is to be a guardian, and what they sign who accept."""
+        """Write the invitation of a guardian, and the text that they sign to accept."""
 
     @abc.abstractmethod
     def shown(self, scene: S, person: UserId) -> Doc:
         """The rules of a person: the one that counts, then those that will."""
 
     def has_left(self, scene: S, person: UserId) -> bool:
-        """Whether a guardian does not count any more."""
+        """Return whether a guardian does not count any more."""
         return has_left(scene, person)
 
     def chosen(self, rule: R, choice: str) -> R:  # noqa: ARG002 -- for those that have a choice
@@ -185,7 +185,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
             self._close(scene, rule)
 
     def _owner_answered(self, scene: S, rule: R, answer: Answered) -> None:
-        """Whether to set a rule, whether to keep the old one."""
+        """Return whether to set a rule, whether to keep the old one."""
         person, choice = answer.inbound.sender, answer.chosen.choice
         if self.members(scene, rule)[0].person != person:
             return
@@ -204,7 +204,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
             self._ask_guardians(scene, self._step(scene, rule, RuleInput.APPROVE))
 
     def _guardian_answered(self, scene: S, rule: R, answer: Answered) -> None:
-        """Whether they want to be a guardian."""
+        """Return whether they want to be a guardian."""
         person, nonce = answer.inbound.sender, answer.chosen.approved_by
         is_yes, localizer = answer.chosen.choice == ACCEPT, scene.localizer(person)
         if is_yes and nonce is None:
@@ -254,7 +254,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
         self._tell_weaker(scene, rule, before, at_ms)
 
     def _void(self, scene: S, rule: R) -> list[UserId]:
-        """Who accepted with a key that is revoked since."""
+        """List those who accepted with a key that was revoked since."""
         accepted = self.accepted(scene, rule)
         void = revoked_among(scene.txn, [nonce for nonce in accepted.values() if nonce])
         return [person for person, nonce in accepted.items() if nonce in void]

@@ -1,4 +1,4 @@
-"""What a bot that people chat with does outside transactions: going into chats, making them."""
+"""Jobs of a chat bot outside transactions: joining chats, making them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process gives the bots that it carries."""
+"""The parts that a process gives its bots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reaches a bot that people chat with, and what is said of it whatever the bot is for."""
+"""Reception of events by a chat bot, and the answers that are the same for all bots."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def log_undelivered(undelivered: Undelivered) -> None:
 
 
 def page_commands(scene: Conversation[Any]) -> tuple[Command, ...]:
-    """What every bot answers where there are pages."""
+    """Return the commands that every bot answers where there are pages."""
     return PAGE_COMMANDS if scene.links is not None else ()
 
 

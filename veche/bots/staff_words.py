@@ -1,4 +1,4 @@
-"""What the staff of an organisation says to persons in its own words: an act as any other.
+"""Messages of an organisation's staff to people in its own words: acts like any other.
 
 Staff speaks in a room with its own clients, so nothing can hold its words back until they are
 committed. The bot reads along, and commits each as soon as it hears it.

@@ -1,1 +1,1 @@
-"""What a bot says and asks in rooms: sending, prompts, the people it talks with."""
+"""Chat: sending, prompts, and the people whom a bot talks with."""

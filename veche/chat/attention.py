@@ -1,4 +1,4 @@
-"""What of all that is said to a bot counts as said, and why the rest does not."""
+"""Filter of messages to a bot: which of them count, and the reason if one does not."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ SAID: Final = HEARD | {"m.sticker", "m.poll.start", "org.matrix.msc3381.poll.sta
 
 
 def is_said(inbound: Inbound) -> bool:
-    """Whether an event says anything to the bot; a notice never does (Matrix spec, m.notice)."""
+    """Return whether an event says anything to the bot.
+
+    Notices never do (Matrix spec, m.notice).
+    """
     is_notice = inbound.content.get("msgtype") == "m.notice"
     return inbound.event_type in HEARD and inbound.state_key is None and not is_notice
 
 
 def came_in_clear(txn: Cursor, inbound: Inbound) -> bool:
-    """Whether it came unencrypted into an encrypted room, so that anybody may have written it.
+    """Return whether it came unencrypted into an encrypted room, so its writer is unknown.
 
     Only reactions always do.
     """
@@ -46,6 +49,6 @@ def came_in_clear(txn: Cursor, inbound: Inbound) -> bool:
 
 
 def is_edit(inbound: Inbound) -> bool:
-    """Whether it changes an earlier message, which had its effect already."""
+    """Return whether it changes an earlier message, which had its effect already."""
     relates = mapping(inbound.content.get("m.relates_to"))
     return relates.get("rel_type") == RelationKind.REPLACE.value

@@ -1,4 +1,4 @@
-"""What persons are told of messages that reached no service: unread ones, and those given up."""
+"""Hints to people about messages that reached no service: unread ones, and abandoned ones."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Sender:
         return derived_ulid(self.now_ms, self.bot.user_id, self.cause, kind, self._made_count)
 
     def pseudonym(self, person: UserId) -> str:
-        """What the organisation calls a person: no other calls them so."""
+        """Return the organisation's pseudonym of a person; no other organisation uses it."""
         return self._log.pseudonym(self.bot.organisation, person)
 
     def _queue(

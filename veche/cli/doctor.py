@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What the checks use warns of what the checks find."""
+    """Silence the libraries' warnings about what the checks report themselves."""
     logging.disable(logging.WARNING)
     try:
         yield
@@ -91,7 +91,7 @@ def examine(arguments: argparse.Namespace) -> Iterator[Finding]:
 
 
 def diagnose(patient: P, checks: Sequence[Check[P]]) -> Iterator[Finding]:
-    """What the checks find, in their order."""
+    """Run the checks and return their findings in order."""
     well: set[str] = set()
     for check in checks:
         if missing := [name for name in check.needs if name not in well]:

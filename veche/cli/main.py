@@ -90,7 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _told(error: Exception) -> str | None:
-    """What a file or the database refuses, as a person can read it; None: it is a bug of ours."""
+    """Explain a refusal of a file or the database to a person; None: it is a bug of ours."""
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"

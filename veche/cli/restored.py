@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _in_database(txn: Cursor, logs: Logs) -> list[Finding]:
-    """What the files outside the database say, and what stopped everything."""
+    """Compare the files outside the database with it, and find what stopped everything."""
     return [*map(Finding, histories.why_stopped(txn)), *logs.differences(txn)]
 
 

@@ -1,1 +1,1 @@
-"""What one feature, an offline verifier or a homeserver module reads of another. Pure."""
+"""Interfaces that a feature offers to other features, offline verifiers and modules. Pure."""

@@ -1,4 +1,4 @@
-"""What is said when an organisation has a file sealed: the digest goes, and never the file.
+"""The sealing API for an organisation's files: the digest is sent, never the file.
 
 Whoever makes a file prepares the revision that will hold the seal, sends its digest, and puts the
 signature in. So a seal costs two small requests, and the service that has the key learns nothing of
@@ -38,7 +38,7 @@ class SealView(Wire):
 
 
 class SealBody(Wire):
-    """What is sealed.
+    """The body of a request for a seal.
 
     Attributes:
         digest: SHA-256 of the file with the prepared revision, without its hole.
@@ -62,7 +62,7 @@ class SealedView(Wire):
 
 
 class StampBody(Wire):
-    """What is stamped.
+    """The body of a request for a time stamp.
 
     Attributes:
         digest: SHA-256 of the closing revision, without its hole.
@@ -82,7 +82,7 @@ class StampView(Wire):
 
 
 class StampersView(Wire):
-    """Who stamps what is signed, and what proves it.
+    """The authorities that stamp signatures, and the certificates that prove it.
 
     Attributes:
         certificates: DER: of those who stamp, and those above them.

@@ -111,7 +111,7 @@ def _without_signature(pdf: bytes) -> Report:
 
 
 def _may_be_of_others(pdf: bytes, report: Report) -> bool:
-    """Whether no signature of our form is in a file, at least not as the first one."""
+    """Return whether no signature of our form is in a file, at least not as the first one."""
     found = {one.reason for one in report.findings}
     if found == {Reason.CHANGED} and not report.signers:
         return not begins_signed(pdf)
@@ -134,7 +134,7 @@ def file_addresses(data: bytes) -> list[str]:
 def file_questions(
     data: bytes, roots: Sequence[bytes], *, is_lasting: bool = False
 ) -> list[Question]:
-    """What to ask responders about the certificates in a file.
+    """List the questions to responders about the certificates in a file.
 
     Args:
         data: The file; whoever made it chose the addresses.

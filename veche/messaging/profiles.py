@@ -1,4 +1,4 @@
-"""What people see of bots at the homeserver: their names and pictures."""
+"""Names and pictures of bots at the homeserver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service is to the runtime that carries it."""
+"""The interface of a service to the runtime that carries it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Service(Protocol):
         del txn, undelivered
 
     def job_handlers(self) -> Mapping[str, JobHandler]:
-        """What it does outside transactions, by kind of job."""
+        """Return the handlers of its jobs outside transactions, by kind of job."""
         return {}
 
     async def started(self) -> None:

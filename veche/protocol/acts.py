@@ -60,7 +60,7 @@ _PROOF: Final = re.compile(
 
 
 class ActClass(enum.StrEnum):
-    """What kind of act it is: a closed list, so that nothing happens under a name of its own."""
+    """The kind of an act: a closed list, so that no organisation can make up its own."""
 
     MESSAGE = "message"
     NOTICE = "notice"
@@ -102,7 +102,7 @@ class ActReceipt(Wire):
 
 @attrs.frozen
 class Opening:
-    """Who does what to whom, why, under which law: the private part of an act.
+    """The private part of an act: actor, act, person, purpose and law.
 
     Attributes:
         act: Class of the act.
@@ -320,7 +320,7 @@ def event_form(
 
 
 def sent_form(c: str, bound: bytes) -> dict[str, str]:
-    """What a log signs of an act that an event carries out: the act, and ``bind`` of the event."""
+    """Build what a log signs for an act that an event carries out: the act, and ``bind``."""
     return {"type": "org.veche.sent", "act": c, "event": encode_base64(bound)}
 
 

@@ -358,7 +358,7 @@ def _read_text(room: _Room, is_bare_text_allowed: bool) -> Outcome:
 
 
 def is_reply(content: Mapping[str, Any]) -> bool:
-    """Whether a message replies to one; in a thread that may be there for older clients only."""
+    """Return whether a message replies to one; in a thread it may only help older clients."""
     relates = mapping(content.get("m.relates_to"))
     return "m.in_reply_to" in relates and relates.get("is_falling_back") is not True
 

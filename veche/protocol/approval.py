@@ -115,7 +115,7 @@ class ShownCap(Money):
 
 
 class PaymentShown(Exact):
-    """What is shown of a payment.
+    """The facts of a payment that a person sees before approving it.
 
     Attributes:
         payee: Account or id of the payee.
@@ -154,7 +154,7 @@ class ReleaseShown(Exact):
 
 
 class Titled(Exact):
-    """What is called by its title, or, where only browsers know that, by a digest of it.
+    """An item with a title, or with a digest of it if only browsers know the title.
 
     Attributes:
         title: As it is shown; none: only browsers know it.
@@ -264,7 +264,7 @@ class SignatureShown(ShownDocument):
         return self
 
     def facts_of(self, session: str) -> ShownDocument | None:
-        """What was shown of the document of a session; None: nothing was."""
+        """Return the facts of a session's document that were shown; None: none were."""
         if self.documents is None:
             return self if self.session == session else None
         return next((one for one in self.documents if one.session == session), None)
@@ -378,7 +378,7 @@ class Assertion(Wire):
 
 
 class Proof(Wire):
-    """That somebody has a key: a signature of it, in one of two forms.
+    """Proof that somebody has a key: a signature of it, in one of two forms.
 
     Attributes:
         signature: Signature of a P-256 key: r and s, 64 bytes, unpadded base64.
@@ -444,7 +444,7 @@ def signed_shown_bytes(approval: Approval) -> bytes:
 
 
 def challenge_of(data: bytes) -> bytes:
-    """What a passkey signs for ``data``: its SHA-256."""
+    """Return the challenge that a passkey signs for ``data``: its SHA-256."""
     return hashlib.sha256(data).digest()
 
 

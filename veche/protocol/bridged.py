@@ -1,4 +1,4 @@
-"""What people of other networks say, by the bot of the bridge through which they come.
+"""Messages of people on other networks, which a bridge's bot relays.
 
 Ghosts have no devices, so in an encrypted room the bot of their bridge speaks for them and says for
 whom inside the encryption. Its word counts where it is listed, for ghosts of its own names alone,
@@ -50,7 +50,7 @@ def bridge_of(person: UserId, bridges: Collection[UserId]) -> UserId | None:
 
 
 def heard(inbound: Inbound, bridges: Collection[UserId]) -> Inbound:
-    """What arrived, as said by the ghost for whom the bot of a listed bridge speaks.
+    """Attribute a message to the ghost for whom the bot of a listed bridge speaks.
 
     Everything else stays as it is: what the bot says itself, what did not come encrypted from its
     own verified device, and what names somebody else's ghost.

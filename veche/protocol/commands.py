@@ -39,7 +39,7 @@ _ENDS: Final = "!. "
 
 @attrs.frozen
 class Argument:
-    """What may follow a command: the rest of the line.
+    """The kind of argument after a command: the rest of the line.
 
     Attributes:
         key: Its name for programs.
@@ -76,7 +76,7 @@ class Command:
         return (*self.words.get(language, ()), self.name)[0]
 
     def is_called(self, typed: str) -> bool:
-        """Whether a word is one of its names, in any language."""
+        """Return whether a word is one of its names, in any language."""
         words = (word for language in LANGUAGES for word in self.words.get(language, ()))
         return typed.casefold() in {self.name, *words}
 
@@ -271,7 +271,7 @@ def help_doc(
 
 
 def is_more(text: str) -> bool:
-    """Whether a text that nobody waits for means ``MORE``.
+    """Return whether a text that nobody waits for means ``MORE``.
 
     Alone the word is no command: it may be the answer to a question.
     """

@@ -19,7 +19,7 @@ class VecheError(Exception):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What else the answer over HTTP says, for programs."""
+        """Further fields of the answer over HTTP, for programs."""
         return {}
 
 

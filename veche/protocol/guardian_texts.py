@@ -1,4 +1,4 @@
-"""What is said of guardians alike, whatever they guard; see ``veche.protocol.guardians``."""
+"""Texts about guardians that are the same for whatever they guard."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class RuleState(enum.Enum):
 
 
 class RuleInput(enum.Enum):
-    """What happens to a rule."""
+    """An input to the state machine of a rule."""
 
     APPROVE = "approve"
     READY = "ready"
@@ -74,7 +74,7 @@ RULE_TABLE: Final[Mapping[tuple[RuleState, RuleInput], RuleState]] = {
 
 
 class GuardProblem(enum.Enum):
-    """What is wrong with a rule that somebody typed; its text is in ``texts``."""
+    """A problem with a rule that somebody typed; its text is in ``texts``."""
 
     USAGE = "usage"
     TOO_MANY = "too_many"
@@ -84,7 +84,7 @@ class GuardProblem(enum.Enum):
 
 
 class Standing(enum.Enum):
-    """What a guardian is to what they are asked about."""
+    """The relation of a guardian to the matter at hand."""
 
     SILENT = "silent"
     YES = "yes"
@@ -175,7 +175,7 @@ def step_rule(state: RuleState, heard: RuleInput) -> RuleState | None:
 
 
 def needs_fewer(new: frozenset[G], needed: int, old: frozenset[G], before: int) -> bool:
-    """Whether guardians could agree with too few of those of before among them.
+    """Return whether guardians could agree with too few of those of before among them.
 
     They could if somebody of before is not a guardian any more, or if strangers may take the place
     of those of before.
@@ -201,7 +201,7 @@ _COUNTED: Final = (Standing.YES, Standing.NO, Standing.SILENT, Standing.GONE)
 
 
 def is_off(word: str) -> bool:
-    """Whether somebody wants no guardians any more."""
+    """Return whether somebody wants no guardians any more."""
     return word.casefold() in _OFF
 
 

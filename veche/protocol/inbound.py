@@ -1,4 +1,4 @@
-"""What a person did that reached a bot, whatever client, network or page it came through."""
+"""Acts of people that reach a bot, by any client, network or page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trust(enum.IntEnum):
 
 
 class DeviceStanding(enum.Enum):
-    """What is known of the device that sent an event, for the words of a refusal."""
+    """The known facts about a sending device, for the words of a refusal."""
 
     NOT_ENCRYPTED = "not_encrypted"
     UNKNOWN = "unknown"
@@ -53,7 +53,7 @@ class DeviceStanding(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class Incoming:
-    """What a person did that reached a bot: by an event of a room, or on a page.
+    """An act of a person that reached a bot: by an event of a room, or on a page.
 
     Attributes:
         bot: Which of our bots it reached.

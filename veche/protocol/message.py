@@ -1,4 +1,4 @@
-"""What bots say: the one place that builds the content of outgoing messages.
+"""Messages of bots: the one place that builds the content of outgoing messages.
 
 A document is a tuple of blocks. It is written twice, as plain text and as Matrix' simple HTML,
 from the same words, so that a client that shows only one of them loses nothing. The rules, and the
@@ -66,7 +66,7 @@ class Bold:
 
 @attrs.frozen
 class Mono:
-    """What is copied or typed as it stands: a code, a number, a command."""
+    """Text to copy or type exactly: a code, a number, a command."""
 
     text: str
 
@@ -110,7 +110,7 @@ def _facts(facts: Iterable[tuple[str, Item]]) -> tuple[tuple[str, tuple[Span, ..
 
 @attrs.frozen
 class Heading:
-    """What the message is about, in a few words; one line."""
+    """The subject of the message in a few words; one line."""
 
     text: str
 

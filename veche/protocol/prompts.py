@@ -209,7 +209,7 @@ def closed_content(
     chosen: str | None = None,
     payload: Payload = NO_PAYLOAD,
 ) -> Content:
-    """What a prompt shows once it takes no more answers; wrap it in ``message.edit``.
+    """Build the content of a closed prompt; wrap it in ``message.edit``.
 
     Raises:
         TooLargeError: As for ``message.text``.

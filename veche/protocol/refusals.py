@@ -41,7 +41,7 @@ def refusal_text(
     standing: DeviceStanding | None = None,
     approve_url: str | None = None,
 ) -> Doc:
-    """What a person is told whose answer does not count: what was wrong, what to do next.
+    """Write why an answer does not count: what was wrong, and what to do next.
 
     Args:
         reason: Why it does not count.

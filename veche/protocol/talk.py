@@ -1,4 +1,4 @@
-"""What every bot says in a chat, whatever it is for."""
+"""Chat messages that are the same for every bot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def language_doc(localizer: Localizer) -> Doc:
-    """That the language is another one now."""
+    """Confirm that the language has changed."""
     words = localizer.text("I speak English with you now. Write “language” to change it.")
     return (Paragraph(words),)
 
@@ -30,7 +30,7 @@ def languages_line() -> Bullets:
 
 
 def clear_doc(localizer: Localizer) -> Doc:
-    """That a message came unencrypted into an encrypted room."""
+    """Warn that a message came unencrypted into an encrypted room."""
     words = localizer.text(
         "Your message came without encryption, so it does not count. Please send it encrypted."
     )
@@ -38,7 +38,7 @@ def clear_doc(localizer: Localizer) -> Doc:
 
 
 def edit_doc(localizer: Localizer) -> Doc:
-    """That an edit does nothing."""
+    """Explain that an edit does nothing."""
     words = localizer.text(
         "A change of an earlier message changes nothing here. Please write it anew."
     )

@@ -1,4 +1,4 @@
-"""What the inbox and the outbox ask of others: the crypto of a bot, and the service behind it.
+"""Interfaces that the inbox and the outbox need: a bot's crypto, and the service behind it.
 
 The worker and the sender know these protocols and nothing else, so that a test can stand in for a
 service or a device with a few lines.
@@ -58,7 +58,7 @@ class RefusedEvent(Exception):  # noqa: N818 -- a verdict on the event
 
 
 class OpenedEvent(Protocol):
-    """What was inside an encrypted event."""
+    """The content of an encrypted event."""
 
     @property
     def event_type(self) -> str:
@@ -84,7 +84,7 @@ class Opener(Protocol):
     """
 
     def __call__(self, txn: Cursor, bot: UserId, event: Mapping[str, Any], /) -> OpenedEvent:
-        """What was inside."""
+        """Return the content of an encrypted event."""
 
 
 class Arrivals(Protocol):
@@ -97,7 +97,7 @@ class Arrivals(Protocol):
         """Wait until whoever is storing keys of a bot now has ended; a transaction of its own."""
 
     def has_come(self, txn: Cursor, bot: UserId, room_id: RoomId, wanted: WaitsForKey) -> bool:
-        """Whether a key is there that was not, or one from an earlier message on."""
+        """Return whether a key is there that was not, or one from an earlier message on."""
 
 
 class Receiver(Protocol):
@@ -114,7 +114,7 @@ class Receiver(Protocol):
 
 
 class RoomHooks(Protocol):
-    """What the crypto wants to know of rooms, each in the transaction that learns it."""
+    """Events of rooms that the crypto needs, each in the transaction that learns it."""
 
     def encrypted(self, txn: Cursor, room_id: RoomId, content: Mapping[str, Any]) -> None:
         """The room is encrypted, for ever; ``content`` is that of ``m.room.encryption``."""
@@ -148,7 +148,7 @@ class Sealer(Protocol):
         """The bot's device."""
 
     def is_encrypted(self, txn: Cursor, room_id: RoomId) -> bool:
-        """Whether the room was ever encrypted."""
+        """Return whether the room was ever encrypted."""
 
     async def prepare(self, room_id: RoomId, now_ms: int) -> None:
         """Do what sealing needs of the homeserver: key queries, claims. Outside transactions."""

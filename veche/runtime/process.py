@@ -1,4 +1,4 @@
-"""What a process gives whatever runs in it: the clock, the database, and when it ends."""
+"""Resources of a process for its parts: the clock, the database, and when it ends."""
 
 from __future__ import annotations
 

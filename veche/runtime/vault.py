@@ -1,4 +1,4 @@
-"""What the database holds of persons and purposes: sealed under the operator's key.
+"""Encryption at rest of personal data and purposes, under the operator's key.
 
 A dump tells account numbers, amounts and moments; who they belong to, and what was paid for, only
 together with the key (design of Veche, payments §4, C19).
@@ -55,7 +55,7 @@ class Vault:
         return self.open(base64.b64decode(sealed))
 
     def open(self, sealed: bytes) -> dict[str, Any]:
-        """What was sealed.
+        """Decrypt sealed data.
 
         Raises:
             nacl.exceptions.CryptoError: It was sealed under another key, or changed.

@@ -1,4 +1,4 @@
-"""What a loop sleeps on until it is woken, by a signal in the process or a notification.
+"""Wake-up of a sleeping loop by a signal in the process or a notification.
 
 A signal is a hint as everything else: each loop also looks by itself, seldom.
 """
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class WakeEvent:
-    """What one loop sleeps on. A signal while the loop works is kept, so that none is missed."""
+    """A wake-up for one loop; a signal while the loop works is kept, so none is missed."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor

@@ -138,7 +138,7 @@ class Preparation:
 
 @attrs.frozen
 class DemoPart:
-    """What a feature brings to the demo.
+    """The part of the demo that a feature brings.
 
     Attributes:
         sections: Of the configuration, by name.

@@ -367,7 +367,7 @@ class Host:
         return Opener(self._key, self._people)
 
     def _make_pages(self) -> None:
-        """What services need of pages; there is some of it without a public site too."""
+        """Make the parts of pages that services need, also without a public site."""
         pages = self._config.pages
         self.live = live.Live(self.reactor)
         self.public_url = None if pages is None else pages.public_url.rstrip("/")
@@ -393,7 +393,7 @@ class Host:
         )
 
     def _make_homeservers(self, pages: PagesSection) -> Homeservers:
-        """Who asks homeservers whose an OpenID token is."""
+        """Make the client that asks homeservers about OpenID tokens."""
         networks = [ip_network(one) for one in pages.homeserver_networks]
         outbound = Outbound(self.reactor, allowed=networks)
         discovery = Discovery(outbound, DnsSrv(self.reactor))

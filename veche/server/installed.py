@@ -1,4 +1,4 @@
-"""What is installed and configured: services by entry point, the configuration's file."""
+"""Installed and configured services: by entry point, and by the configuration's file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands have in common that work on the database without a running `veche run`."""
+"""Shared parts of commands that work on the database without a running `veche run`."""
 
 from __future__ import annotations
 

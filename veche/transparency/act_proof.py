@@ -106,7 +106,7 @@ class ActsProof(Wire):
 
 
 class ActOpening(Wire):
-    """What an opening says, for whoever reads it; see ``veche.protocol.acts.Opening``."""
+    """The readable content of an opening; see ``veche.protocol.acts.Opening``."""
 
     act: str
     agency: str
@@ -175,7 +175,7 @@ def read_acts(data: bytes) -> Mapping[str, Any] | None:
 
 
 def verify_acts(value: Mapping[str, Any], keys: Collection[VerifierKey]) -> ProvenActs:
-    """What a file of acts proves.
+    """Verify a file of acts and return the proven acts.
 
     Args:
         value: As received.
@@ -236,7 +236,7 @@ def _cosigned(proof: ActsProof, head: Checkpoint, keys: Collection[VerifierKey])
 
 
 def _proven(proof: ActProof, organisation: str, head: Checkpoint) -> ActOpening:
-    """What an act is, once its opening and its place in the log are checked."""
+    """Return an act, once its opening and its place in the log are checked."""
     try:
         entry = read_entry(proof.e)
         hidden = inner(proof.opening, decode_base64(proof.salt))

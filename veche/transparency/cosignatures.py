@@ -1,4 +1,4 @@
-"""Who vouches for the head of a log: witnesses that have signed it, and when."""
+"""Witnesses' signatures of the head of a log, with their times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Cosigned:
-    """Who vouches for a head.
+    """The witnesses' signatures of a head.
 
     Attributes:
         size: Entries of the head that they signed.
@@ -44,7 +44,7 @@ def cosigned(note: str, size: int, keys: Collection[VerifierKey]) -> Cosigned:
 
 
 def are_enough(found: Cosigned | None, keys: Collection[VerifierKey], needed: int) -> bool:
-    """Whether so many of the witnesses whose keys are known vouch for a head.
+    """Return whether so many of the witnesses whose keys are known vouch for a head.
 
     Args:
         found: Who does.

@@ -111,12 +111,12 @@ def verify(envelope: Mapping[str, Any], signer: str, keys: Mapping[str, bytes]) 
 # A few keys sign nearly all that is checked, and this takes as long as the signature itself.
 @functools.lru_cache(maxsize=1_000)
 def is_verification_key(key: bytes) -> bool:
-    """Whether a public key is one with which a signature can be right."""
+    """Return whether a public key is one with which a signature can be right."""
     return len(key) == KEY_BYTES and is_prime_order_point(key)
 
 
 def verify_ed25519(key: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether a signature is one that every careful verifier accepts.
+    """Return whether a signature is one that every careful verifier accepts.
 
     Args:
         key: Public key; other than 32 bytes is never right.
@@ -145,7 +145,7 @@ def _holds(key: bytes, signature: bytes, message: bytes) -> bool:
 # libsodium that was built or will be written in another way takes one of these two signatures.
 @functools.cache
 def _is_lax() -> bool:
-    """Whether the library takes a signature whose R is no point of prime order."""
+    """Return whether the library takes a signature whose R is no point of prime order."""
     return any(_holds(_LAX_KEY, one, b"m") for one in _LAX_SIGNATURES)
 
 

@@ -27,7 +27,7 @@ _FORM: Final = re.compile(
 
 @attrs.frozen
 class LogProof:
-    """That a log has an entry.
+    """Proof that a log has an entry.
 
     Attributes:
         index: Its place, from 0.

@@ -19,12 +19,12 @@ EMPTY_ROOT: Final = sha256(b"").digest()
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """What an entry is in the tree."""
+    """Hash an entry as a leaf of the tree."""
     return sha256(b"\0" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """What two neighbours are one level up."""
+    """Hash two neighbours into their parent."""
     return sha256(b"\1" + left + right).digest()
 
 
@@ -147,7 +147,7 @@ def roots_of_consistency(  # noqa: C901 -- one algorithm, as in its source
 
 
 def includes(tree_root: bytes, entry: bytes, index: int, size: int, path: Sequence[bytes]) -> bool:
-    """Whether an inclusion proof holds; False also if it is malformed."""
+    """Return whether an inclusion proof holds; False also if it is malformed."""
     try:
         return root_of_inclusion(leaf_hash(entry), index, size, path) == tree_root
     except ValueError:
@@ -155,7 +155,7 @@ def includes(tree_root: bytes, entry: bytes, index: int, size: int, path: Sequen
 
 
 def extends(old: tuple[int, bytes], new: tuple[int, bytes], path: Sequence[bytes]) -> bool:
-    """Whether a consistency proof holds between two trees, each (size, root).
+    """Return whether a consistency proof holds between two trees, each (size, root).
 
     False also if it is malformed. Every tree extends the empty one, without a proof.
     """

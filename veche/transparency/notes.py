@@ -60,7 +60,7 @@ class UnknownSignerError(BadSignatureError):
 
 
 class KeyKind(enum.Enum):
-    """What a key signs; the byte by which C2SP tells them apart."""
+    """The kind of content that a key signs; the byte by which C2SP tells kinds apart."""
 
     LOG = b"\x01"
     """Any note, as it stands: of a log its checkpoints."""
@@ -168,7 +168,7 @@ class Cosigner:
 
 @attrs.frozen
 class Checkpoint:
-    """What a log has signed.
+    """A signed head of a log.
 
     Attributes:
         origin: Name of the log.
@@ -361,7 +361,7 @@ def _signature(line: str) -> tuple[str, bytes]:
 
 
 def _cosigned(text: str, time_s: int) -> bytes:
-    """What a witness signs of a checkpoint."""
+    """Build the text that a witness signs for a checkpoint."""
     return f"cosignature/v1\ntime {time_s}\n{text}".encode()
 
 

@@ -68,7 +68,7 @@ def grown(size: int, hashes: Sequence[bytes], entries: Sequence[bytes]) -> dict[
 
 
 def inclusion(index: int, size: int) -> list[list[Node]]:
-    """What an inclusion proof is made of: the nodes of each of its hashes, leaf first.
+    """List the nodes for each hash of an inclusion proof, leaf first.
 
     Raises:
         ValueError: There is no such entry.
@@ -88,7 +88,7 @@ def inclusion(index: int, size: int) -> list[list[Node]]:
 
 
 def consistency(old_size: int, size: int) -> list[list[Node]]:
-    """What a consistency proof is made of: the nodes of each of its hashes.
+    """List the nodes for each hash of a consistency proof.
 
     Raises:
         ValueError: ``old_size`` is not from 1 to ``size``.

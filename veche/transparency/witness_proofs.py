@@ -1,4 +1,4 @@
-"""That others vouch for the head of a log: which witnesses signed it, or an older one, and when.
+"""Proofs by witnesses for the head of a log: who signed it, or an older one, and when.
 
 A head is signed by its log at once and by witnesses a moment later. So with the newest head goes
 the newest one that enough witnesses have signed, and the proof that the newest begins with it:
@@ -40,7 +40,7 @@ class WitnessedHead(Wire):
 def read_witnessed(
     value: WitnessedHead, newest: Checkpoint, keys: Collection[VerifierKey]
 ) -> Cosigned:
-    """Who vouches for the log of a head.
+    """Read and check the witnesses' signatures for the log of a head.
 
     Args:
         value: What goes with it.

@@ -29,7 +29,7 @@ _SIZE_ANSWER: Final = re.compile(rb"(0|[1-9][0-9]{0,15})\n")
 
 @attrs.frozen
 class AddCheckpoint:
-    """What a log sends.
+    """A log's request to a witness.
 
     Attributes:
         old: Entries of the newest head that the witness has signed, as far as the log knows.

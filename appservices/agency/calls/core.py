@@ -61,7 +61,7 @@ def words_of(key: bytes, call_id: str, language: str) -> tuple[str, ...]:
 
 
 def is_same(heard: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    """Whether what was typed are these words; it takes as long whichever are wrong."""
+    """Return whether what was typed are these words; it takes as long whichever are wrong."""
     typed, wanted = (" ".join(map(_key, ones)).encode() for ones in (heard, words))
     return hmac.compare_digest(typed, wanted)
 

@@ -119,7 +119,7 @@ def set_counting(txn: Cursor, bot: UserId, person: UserId, since_ms: int | None)
 
 
 def counts(txn: Cursor, bot: UserId, person: UserId) -> bool:
-    """Whether a person lets their read receipts count."""
+    """Return whether a person lets their read receipts count."""
     txn.execute("SELECT 1 FROM agency.receipts_count WHERE bot = %s AND person = %s", (bot, person))
     return txn.fetchone() is not None
 

@@ -49,7 +49,7 @@ class StaffMember:
 
     @property
     def decides(self) -> bool:
-        """Whether they may do more than look."""
+        """Return whether they may do more than look."""
         return self.staff.role is not Role.AUDITOR
 
 
@@ -118,7 +118,7 @@ class Workplace:
 
     @property
     def signs(self) -> bool:
-        """Whether a document of one of its services is signed by persons."""
+        """Return whether a document of one of its services is signed by persons."""
         return any(service.definition.signs for service in self.services.values())
 
     @property

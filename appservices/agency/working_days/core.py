@@ -62,7 +62,7 @@ class Calendar:
         return self._local(at_ms).date()
 
     def is_working(self, day: dt.date) -> bool:
-        """Whether the office works on a day."""
+        """Return whether the office works on a day."""
         return day.weekday() not in self.weekend and day not in self.holidays
 
     def after_working_days(self, at_ms: int, days: int) -> int:
@@ -148,7 +148,7 @@ class QuietHours:
     end: dt.time
 
     def covers(self, time: dt.time) -> bool:
-        """Whether a time of the day is quiet."""
+        """Return whether a time of the day is quiet."""
         if self.begin < self.end:
             return self.begin <= time < self.end
         return time >= self.begin or time < self.end

@@ -109,7 +109,7 @@ class Scope:
     kinds: frozenset[str] = frozenset()
 
     def covers(self, payee: str, kinds: frozenset[str]) -> bool:
-        """Whether a payee may be paid.
+        """Return whether a payee may be paid.
 
         Args:
             payee: Address.

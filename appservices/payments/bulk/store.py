@@ -197,7 +197,7 @@ def stop_queued(txn: Cursor, payout_id: str, now_ms: int) -> None:
 
 
 def is_open(txn: Cursor, payout_id: str, *states: LineState) -> bool:
-    """Whether a payout has a line in one of some states."""
+    """Return whether a payout has a line in one of some states."""
     txn.execute(
         "SELECT EXISTS (SELECT FROM payments.payout_line WHERE payout_id = %s AND state = ANY(%s))",
         (payout_id, [state.value for state in states]),

@@ -27,14 +27,14 @@ def _words(name: str) -> list[str]:
 
 
 def _lacks_middle(ours: list[str], theirs: list[str]) -> bool:
-    """Whether first and last words agree and what is between is left out or added."""
+    """Return whether first and last words agree and what is between is left out or added."""
     shorter, longer = sorted((ours, theirs), key=len)
     has_ends = len(shorter) > 1 and (shorter[0], shorter[-1]) == (longer[0], longer[-1])
     return has_ends and set(shorter) <= set(longer)
 
 
 def _is_one_off(one: str, other: str) -> bool:
-    """Whether one letter was changed, left out or added."""
+    """Return whether one letter was changed, left out or added."""
     shorter, longer = sorted((one, other), key=len)
     if len(longer) - len(shorter) > 1:
         return False

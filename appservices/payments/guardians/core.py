@@ -53,7 +53,7 @@ class GuardTerms:
 
 
 def is_weaker(new: GuardTerms, old: GuardTerms) -> bool:
-    """Whether a rule lets anything through that the one before it would have stopped.
+    """Return whether a rule lets anything through that the one before it would have stopped.
 
     It does if its amount is higher, somebody of before is not a guardian any more, or as many as
     it needs could be found with too few of those of before among them.

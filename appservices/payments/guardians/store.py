@@ -208,7 +208,7 @@ def said_yes(txn: Cursor, guardian: int) -> dict[str, str]:
 
 
 def is_approved(txn: Cursor, payment_id: str, void: Collection[str]) -> bool:
-    """Whether guardians were asked about a payment, and enough of them approved.
+    """Return whether guardians were asked about a payment, and enough of them approved.
 
     Args:
         txn: Reads.

@@ -44,7 +44,7 @@ class Holder:
 
     @property
     def is_open(self) -> bool:
-        """Whether they can be paid."""
+        """Return whether they can be paid."""
         return not (self.is_frozen or self.is_closed)
 
 

@@ -43,7 +43,7 @@ def bank_for(scene: Conversation, currency: str) -> str | None:
 
 
 def has_many(scene: Conversation, person: UserId) -> bool:
-    """Whether somebody has asked for as many payouts as they may in a day.
+    """Return whether somebody has asked for as many payouts as they may in a day.
 
     Until the transaction ends nobody else begins one for them.
     """
@@ -105,7 +105,7 @@ def said_of(matter: OpenPayment) -> tuple[str, str] | None:
 
 
 def is_taken(scene: Conversation, matter: OpenPayment) -> bool:
-    """Whether the bank would take the order of a payout, or its line waits to be charged."""
+    """Return whether the bank would take the order of a payout, or its line waits to be charged."""
     try:
         if _line(matter) is not None:
             _open_line(scene, matter)

@@ -196,7 +196,7 @@ def payout_problem_words(problem: PayoutProblem, localizer: Localizer) -> str:
 
 
 def is_warning(answer: str) -> bool:
-    """Whether what the bank says of the name warns of paying."""
+    """Return whether what the bank says of the name warns of paying."""
     return answer in {"close", "no_match"}
 
 

@@ -311,7 +311,7 @@ def faults(txn: Cursor, peer: int) -> list[tuple[int, str, str, int]]:
 
 
 def has_faults(txn: Cursor, peer: int) -> bool:
-    """Whether a peer has faults that no operator has looked at: then nothing new begins."""
+    """Return whether a peer has faults that no operator has looked at: then nothing new begins."""
     txn.execute(
         "SELECT EXISTS (SELECT FROM payments.peer_fault WHERE peer = %s AND settled_at_ms IS NULL)",
         (peer,),

@@ -355,7 +355,7 @@ def add_seal(folder: _Folder, organisation: str, name: str) -> None:
 
 
 def is_made(folder: Path) -> bool:
-    """Whether there is a whole authority in a folder."""
+    """Return whether there is a whole authority in a folder."""
     return (folder / f"{ROOT}{CERTIFICATE}").exists()
 
 

@@ -39,7 +39,7 @@ class RuleView:
 
 
 def is_weaker(new: RuleView, old: RuleView) -> bool:
-    """Whether a rule lets anything through that the one before it would have stopped."""
+    """Return whether a rule lets anything through that the one before it would have stopped."""
     return needs_fewer(new.persons, new.needed, old.persons, old.needed)
 
 

@@ -181,7 +181,7 @@ def read_key(path: Path, passphrase: bytes | None) -> ec.EllipticCurvePrivateKey
 
 
 def has_signed(key: ec.EllipticCurvePrivateKey, public: object) -> bool:
-    """Whether a key is that of a public key, by a signature: a token says anything of its keys."""
+    """Return whether a key matches its public key, proven by a signature, not by the token."""
     digest = hashlib.sha256(b"whose key is this?").digest()
     algorithm = ec.ECDSA(Prehashed(hashes.SHA256()))
     if not isinstance(public, ec.EllipticCurvePublicKey):

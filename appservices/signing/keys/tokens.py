@@ -197,7 +197,7 @@ class Token:
         return self._run(lambda session: _made(session, self.label, key))
 
     def has(self, key: str) -> bool:
-        """Whether there is a key of this name.
+        """Return whether there is a key of this name.
 
         Raises:
             TokenError: The token does not answer.

@@ -213,7 +213,7 @@ def _serials(certificates: Sequence[bytes]) -> Iterator[int]:
 
 
 def _is_only_about(answer: bytes, serials: AbstractSet[int]) -> bool:
-    """Whether it is an answer about certificates of these alone: of no person."""
+    """Return whether it is an answer about certificates of these alone: of no person."""
     about = serials_in(answer)
     return bool(about) and about <= serials
 

@@ -65,7 +65,7 @@ _UNSPACED: Final = re.compile("[\u2e80-\uffff\U00020000-\U0003ffff]")
 
 
 class Match(NamedTuple):
-    """What a name is like, and by which rule."""
+    """The kind of likeness of a name, and the rule that found it."""
 
     rule: Rule
     protected: ProtectedName
@@ -216,7 +216,7 @@ class NameGuard:
                     yield rule, self._same["".join(wanted)]
 
     def _is_addressed(self, name: str, parts: Sequence[str], others: Sequence[str]) -> bool:
-        """Whether nothing but words of offices stands beside a word that may be a person's name."""
+        """Return whether a possible person's name stands beside words of offices only."""
         return set(others) <= {name} and not self._strong.isdisjoint({*parts} - {name})
 
     def _glued(self, key: str, parts: Sequence[str]) -> Iterator[tuple[Rule, list[ProtectedName]]]:
@@ -239,12 +239,12 @@ def _initials(words: Sequence[str]) -> str:
 
 
 def _is_unspaced(key: str) -> bool:
-    """Whether a name is of Chinese, Japanese or Korean characters, but for a few letters."""
+    """Return whether a name is of Chinese, Japanese or Korean characters, but for a few letters."""
     return len(_UNSPACED.findall(key)) >= INSIDE_IDEOGRAPHS_MIN
 
 
 def _is_shortened(words: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether some words leave out letters of those of a name that has as many, and some do not.
+    """Return whether words abbreviate a name of as many words, some of them not.
 
     Args:
         words: What somebody is called; the initials are those of ``wanted``.

@@ -50,7 +50,7 @@ def names_of_request(request: Mapping[str, Any]) -> Iterator[str]:
 
 
 def is_closed(join_rules: object) -> bool:
-    """Whether nobody comes into a room but by an invitation, which is looked at itself."""
+    """Return whether nobody comes into a room but by an invitation, which is looked at itself."""
     return (text(join_rules, "join_rule") or "invite") in _CLOSED
 
 
@@ -61,7 +61,7 @@ def text(content: object, key: str) -> str:
 
 
 def _is_own_business(request: Mapping[str, Any]) -> bool:
-    """Whether a new room is encrypted, closed, and nobody is invited yet."""
+    """Return whether a new room is encrypted, closed, and nobody is invited yet."""
     kinds = {str(event.get("type")) for event in _initial_state(request)}
     is_open = "public" in (request.get("visibility"), str(request.get("preset"))[:6])
     is_shown = is_open or JOIN_RULES in kinds or request.get("invite") or request.get("invite_3pid")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(Enum):
-    """What becomes of a name."""
+    """The outcome for a name."""
 
     REFUSED = "refused"
     WARNED = "warned"

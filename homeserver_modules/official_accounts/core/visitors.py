@@ -1,4 +1,4 @@
-"""Who may invite whom: what a person or a bot allows, and what policy lists say.
+"""Rules for invitations: what a person or a bot allows, and what policy lists say.
 
 The nearest exception counts: of the person before that of a group, of a group before that of a
 server, and of these before what holds for all. Where one list allows and the other blocks, it is
@@ -49,7 +49,7 @@ class InviteRule(enum.StrEnum):
 
 
 class Exceptions(BaseModel):
-    """Whom a setting excepts.
+    """The exceptions from a setting.
 
     Attributes:
         servers: Names of servers; ``*`` and ``?`` stand for anything.
@@ -65,7 +65,7 @@ class Exceptions(BaseModel):
 
 
 class Visitors(BaseModel):
-    """Who may invite somebody: the account data ``org.veche.contacts``, or an operator's setting.
+    """The people who may invite somebody: ``org.veche.contacts``, or an operator's setting.
 
     Attributes:
         default: What holds for all others.
@@ -85,7 +85,7 @@ class Visitors(BaseModel):
         return sorted({*self.allow.groups, *self.block.groups})
 
     def judge(self, inviter: str, groups: Collection[str]) -> tuple[bool, bool]:
-        """Whether somebody may come, and whether they are named themselves.
+        """Return whether somebody may come, and whether they are named themselves.
 
         Args:
             inviter: Matrix user id.
@@ -103,7 +103,7 @@ class Visitors(BaseModel):
 
 
 class VisitorsSection(BaseModel):
-    """Who may come; a part of the module's ``config``.
+    """Rules for invitations; a part of the module's ``config``.
 
     Attributes:
         bots: Who may invite bots of this server, by Matrix user id.
@@ -122,7 +122,7 @@ class VisitorsSection(BaseModel):
 
 
 def read_visitors(value: object) -> Visitors:
-    """What a person has set; somebody whose setting is of no use has set nothing.
+    """Read a person's setting; an unusable one counts as none.
 
     Args:
         value: Account data as it came.

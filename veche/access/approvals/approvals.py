@@ -90,13 +90,13 @@ class Approvals:
 
     @property
     def has_passkeys(self) -> bool:
-        """Whether browsers make passkeys for our address."""
+        """Return whether browsers make passkeys for our address."""
         return self.parts.site is not None
 
     # For services
 
     def asked(self, sender: Sender, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:
-        """What a person is to approve, for ``Choice.approve``; see ``asking.asked_approval``."""
+        """Build the approval that a person is asked for, for ``Choice.approve``; see ``asking``."""
         return asking.asked_approval(self.parts, sender, person, kind, shown)
 
     def ask(self, txn: Cursor, sender: Sender, question: Asking, catalogue: Catalogue) -> EffectId:
@@ -154,7 +154,7 @@ class Approvals:
         raise said(taken.outcome, language)
 
     def view(self, txn: Cursor, nonce: str, now_ms: int) -> AskedView | None:
-        """What was asked under a nonce; None if nothing was."""
+        """Return what was asked under a nonce; None if nothing was."""
         found = store.asked_of(txn, nonce, now_ms)
         if found is None:
             return None

@@ -32,7 +32,7 @@ _CODE_BYTES: Final = 8
 def asked_approval(
     parts: Parts, sender: Sender, person: UserId, kind: Kind, shown: Shown
 ) -> AskedApproval:
-    """What a person is to approve, for ``Choice.approve``.
+    """Build the approval that a person is asked for, for ``Choice.approve``.
 
     The nonce comes from the cause of the sender: a cause that is handled twice asks the same.
 
@@ -79,7 +79,7 @@ def code_of(key: bytes, nonce: str) -> str:
 
 
 def shown_of(kind: str, shown: bytes) -> Any:
-    """What is shown, from its canonical JSON."""
+    """Parse the facts that are shown, from their canonical JSON."""
     for known, model in SHOWN.items():
         if known == kind:
             return model.model_validate_json(shown)
@@ -87,7 +87,7 @@ def shown_of(kind: str, shown: bytes) -> Any:
 
 
 def approval_asked(asked: Asked, shown: bytes) -> AskedApproval:
-    """What was asked, as it stood in its choice."""
+    """Rebuild the approval that was asked for, as it stood in its choice."""
     return AskedApproval(
         kind=asked.kind, nonce=asked.nonce, person=asked.person, shown=shown_of(asked.kind, shown)
     )

@@ -94,7 +94,7 @@ def _code_in(inbound: Inbound) -> str | None:
 def _hear_code(
     txn: Cursor, parts: Parts, inbound: Inbound, typed: str, thread: EffectId | None
 ) -> Heard | None:
-    """What a code came to; None if no question here waits for one."""
+    """Take a code and return its result; None if no question here waits for one."""
     kept = prompts.candidates(txn, inbound, thread)
     open_ = [one for one in kept if one.is_open]
     known = store.approved_by_event(txn, inbound.event_id)

@@ -66,7 +66,7 @@ _NO_LABEL: Final = re.compile(r"[:/@<>`\"“”„«»]|\.(?=\w)")
 
 
 class KeyKind(enum.Enum):
-    """What a key is."""
+    """The kind of a key."""
 
     P256 = "p256"
     """Made by WebCrypto, not extractable."""
@@ -86,7 +86,7 @@ class EnrolmentState(enum.Enum):
 
 
 class EnrolmentInput(enum.Enum):
-    """What happens to an enrolment."""
+    """An input to the state machine of an enrolment."""
 
     CREDENTIAL = "credential"
     CODE = "code"
@@ -113,7 +113,7 @@ class AskedState(enum.Enum):
 
 
 class Event(enum.Enum):
-    """What is logged for a person."""
+    """A kind of event in a person's log."""
 
     ENROLLED = "enrolled"
     REVOKED = "revoked"
@@ -127,7 +127,7 @@ class Event(enum.Enum):
 
 
 class Verdict(enum.Enum):
-    """What an approval is worth, before its signature is looked at."""
+    """The verdict on an approval, before its signature is checked."""
 
     GOOD = "good"
     OVER = "over"
@@ -142,7 +142,7 @@ class Verdict(enum.Enum):
 
 
 class CodeVerdict(enum.Enum):
-    """What four digits are worth that a person replied."""
+    """The verdict on four digits that a person replied."""
 
     GOOD = "good"
     WRONG = "wrong"
@@ -154,7 +154,7 @@ class CodeVerdict(enum.Enum):
 
 @attrs.frozen
 class Rules:
-    """What the operator chose.
+    """The operator's rules for approvals.
 
     Attributes:
         key_hold_ms: How long a new key may not approve what is ``held``.
@@ -255,7 +255,7 @@ def words_of(key_id: str) -> str:
 
 
 def label_of(typed: str) -> str:
-    """What a person calls a key, fit to be said by a bot; may be empty.
+    """Clean a person's name for a key, so that a bot can say it; may be empty.
 
     Whoever is signed in as a person must not have the bot tell them what they like.
     """
@@ -263,23 +263,23 @@ def label_of(typed: str) -> str:
 
 
 def code_hash(enrolment_id: str, code: str) -> bytes:
-    """What is kept of the code of an enrolment."""
+    """Hash the code of an enrolment, for storage."""
     return hashlib.sha256(f"{enrolment_id} {''.join(code.split())}".encode()).digest()
 
 
 def is_code_of(enrolment: Enrolment, code: str) -> bool:
-    """Whether a code is the one that was sent for an enrolment."""
+    """Return whether a code is the one that was sent for an enrolment."""
     expected = enrolment.code_hash or b""
     return hmac.compare_digest(code_hash(enrolment.id, code), expected)
 
 
 def is_fresh(enrolment: Enrolment, now_ms: int) -> bool:
-    """Whether an enrolment is young enough to go on."""
+    """Return whether an enrolment is young enough to go on."""
     return -MINUTE_MS <= now_ms - enrolment.opened_at_ms < ENROLMENT_MS
 
 
 def to_sign(enrolment: Enrolment) -> dict[str, object]:
-    """What the key of an enrolment signs; no approval looks like it."""
+    """Build the object that the key of an enrolment signs; no approval looks like it."""
     return {
         "v": 1,
         "what": "org.veche.enrolment",
@@ -298,7 +298,7 @@ def judge(
     rules: Rules,
     spent_minor: int = 0,
 ) -> Verdict:
-    """What a signed approval is worth, apart from its signature.
+    """Judge a signed approval, apart from its signature.
 
     A freeze of the person (safety, F7) will be one more verdict, before all others.
 
@@ -329,7 +329,9 @@ def is_held(
     rules: Rules,
     spent_minor: int,
 ) -> bool:
-    """Whether a new key may not approve this yet (safety, F6 and F10); it may always decline.
+    """Return whether a new key may not approve this yet (safety, F6 and F10).
+
+    Declining is always allowed.
 
     No key is exempt, the first one of a person neither: a stranger who gets at an account without
     a key would enrol exactly that.
@@ -345,7 +347,7 @@ def is_held(
 
 
 def counts_on(key: Key, sign_count: int) -> bool:
-    """Whether a passkey's counter goes on from where it was.
+    """Return whether a passkey's counter goes on from where it was.
 
     Passkeys that are synchronised between devices always say 0 (WebAuthn Level 2, 6.1.1). One that
     counts, and then does not count on, may have been copied: it is refused, and the person told.
@@ -368,7 +370,7 @@ def judge_code(
     left_minor: int,
     minor: int,
 ) -> CodeVerdict:
-    """What a code is worth.
+    """Judge a code that a person replied.
 
     Args:
         expected: The code of the question; None: it has none any more.
@@ -389,7 +391,7 @@ def judge_code(
 
 @attrs.frozen
 class CodeLimit:
-    """What a person lets themselves approve by code, a day, in one currency.
+    """A person's own daily limit for approvals by code, in one currency.
 
     Attributes:
         minor: In force when it was written.

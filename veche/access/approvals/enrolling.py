@@ -140,7 +140,7 @@ def begin(
 
 
 def options(txn: Cursor, site: Site, enrolment: Enrolment, handle_key: bytes) -> dict[str, Any]:
-    """What the browser is told to make the passkey of an enrolment."""
+    """Build the browser's options for the passkey of an enrolment."""
     handle = effect_id("passkey handle", handle_key.hex(), enrolment.person).encode()
     known = store.keys_of(txn, enrolment.person)
     from veche.access.approvals import passkeys  # noqa: PLC0415 -- 5 MiB, often not needed
@@ -410,7 +410,7 @@ def _possessed(parts: Parts, enrolment: Enrolment, proof: Proof) -> int:
 
 
 def _is_sure(txn: Cursor, enrolment: Enrolment) -> bool:
-    """Whether none but devices that the person confirmed could read the code."""
+    """Return whether none but devices that the person confirmed could read the code."""
     if enrolment.bot is None or enrolment.room_id is None or enrolment.effect_id is None:
         return False
     sent = Sent(enrolment.bot, enrolment.room_id, enrolment.effect_id)

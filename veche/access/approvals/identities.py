@@ -56,7 +56,7 @@ class IdentityState(enum.Enum):
 
 @attrs.frozen
 class IdentityStanding:
-    """What a person sees of their identity.
+    """The state of a person's identity, as the person sees it.
 
     Attributes:
         fingerprint: Of the identity there is now, as people are shown it; None: there is none.
@@ -150,7 +150,7 @@ def _page(txn: Cursor, parts: Parts, person: UserId, now_ms: int) -> str | None:
 
 
 def is_current(txn: Cursor, asked: Asked) -> bool:
-    """Whether what was asked is not of an identity that was replaced or confirmed meanwhile."""
+    """Return whether the request is not about an identity that has changed meanwhile."""
     identity = identity_of(asked)
     if identity is None:
         return True

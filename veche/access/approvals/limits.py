@@ -54,7 +54,7 @@ class LimitView:
 
 
 def left_minor(txn: Cursor, rules: Rules, person: UserId, currency: str, now_ms: int) -> int:
-    """What a person may approve by code now; the limit is locked until the transaction ends."""
+    """Return the sum that a person may approve by code now; locks the limit for the transaction."""
     limit = store.lock_limit(txn, person, currency).at(now_ms)
     allowed = min(limit.minor, rules.code_limits.get(currency, 0))
     return max(0, allowed - store.spent_by_code(txn, person, currency, now_ms - DAY_MS))

@@ -1,4 +1,4 @@
-"""What enrolling, asking and taking have in common: parts of a process, and telling a person."""
+"""Shared parts of enrolling, asking and taking: the process's parts, and telling a person."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NONCE_CHARACTERS: Final = 32
 
 @attrs.frozen
 class Parts:
-    """What the rules are carried out with.
+    """The tools with which the rules are carried out.
 
     Attributes:
         act_log: Commits the acts: what a bot tells a person is one.

@@ -74,7 +74,7 @@ class Made:
 def creation_options(
     site: Site, person: UserId, handle: bytes, challenge: bytes, known: Sequence[Key]
 ) -> dict[str, Any]:
-    """What the browser is told: ``PublicKeyCredentialCreationOptionsJSON``.
+    """Build the browser's ``PublicKeyCredentialCreationOptionsJSON``.
 
     Args:
         site: Where.

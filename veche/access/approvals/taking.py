@@ -102,7 +102,7 @@ knows a nonce must not ring all day."""
 
 @attrs.frozen
 class Taken:
-    """What became of a signed approval.
+    """The result of taking a signed approval.
 
     Attributes:
         verdict: What it was worth.
@@ -201,7 +201,7 @@ def authorised(txn: Cursor, parts: Parts, nonce: str | None) -> Evidence:
 def is_key_held(
     txn: Cursor, key: Key, approval: Approval | AskedApproval, now_ms: int, rules: Rules
 ) -> bool:
-    """Whether a key is too new for an approval that is asked for."""
+    """Return whether a key is too new for an approval that is asked for."""
     return is_held(key, approval, now_ms, rules, _spent(txn, key, approval))
 
 
@@ -215,7 +215,7 @@ def _spent(txn: Cursor, key: Key | None, approval: Approval | AskedApproval | De
 
 
 def _judge_signature(parts: Parts, key: Key, signed: SignedApproval) -> tuple[Verdict, int]:
-    """What the signature is worth, and the new counter of the key."""
+    """Judge the signature, and return the new counter of the key."""
     data = bytes_of(signed.approval)
     try:
         if key.kind is KeyKind.P256 and signed.signature is not None:
@@ -307,7 +307,7 @@ def _answer(
 
 
 def _carry_out(txn: Cursor, parts: Parts, asked: Asked, approval: Approval, now_ms: int) -> None:
-    """What an approval does that no service asked for: of a daily limit, or of an identity."""
+    """Carry out an approval that no service asked for: of a daily limit, or of an identity."""
     if asked.prompt_id is None and isinstance(approval.shown, MandateShown):
         cap = limit_of(approval.shown)
         identity = identity_of(asked)

@@ -1,4 +1,4 @@
-"""What bots say about keys and approvals, and the lines of a person's log."""
+"""Texts of bots about keys and approvals, and the lines of a person's log."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def limit_doc(limit: CodeLimit, url: str | None, language: str) -> Doc:
 
 
 def limit_mandate(minor: int, currency: str, language: str) -> str:
-    """What a person approves who raises their limit."""
+    """Describe what a person approves who raises their limit."""
     return CATALOGUE.text(
         language,
         "Payments of up to {limit} a day may be approved by replying a code in the chat from a"
@@ -210,7 +210,7 @@ def limit_mandate(minor: int, currency: str, language: str) -> str:
 
 
 def identity_mandate(fingerprint: str, language: str) -> str:
-    """What a person approves who confirms the new identity of their account."""
+    """Describe what a person approves who confirms the new identity of their account."""
     return CATALOGUE.text(
         language,
         "I reset the identity of my Matrix account myself, and this is the new one: {fingerprint}."
@@ -255,12 +255,12 @@ def log_line(line: Logged, language: str) -> str:
 
 
 def kind_words(kind: str, language: str) -> str:
-    """What is approved, in words; the code itself if it is unknown."""
+    """Name the kind of an approval in words; the code itself if it is unknown."""
     return CATALOGUE.text(language, KIND_WORDS[kind]) if kind in KIND_WORDS else kind
 
 
 def _held_words(rules: Rules, language: str) -> str:
-    """What a new key may not approve yet."""
+    """List the kinds that a new key may not approve yet."""
     words = {**KIND_WORDS, "payment": _LARGE} if rules.small_limits else KIND_WORDS
     return ", ".join(CATALOGUE.text(language, words[kind]) for kind in words if kind in rules.held)
 

@@ -1,4 +1,4 @@
-"""Who is signed in on our pages: links and codes from the person's own room, OpenID, tokens."""
+"""Sign-in on pages: links and codes from the person's own room, OpenID, tokens."""
 
 from veche.access.sessions.core import Agent, Level, Session, SignInRefusedError, WrongCodeError
 from veche.access.sessions.openid import OpenIdChecker, OpenIdToken

@@ -89,7 +89,7 @@ class Level(enum.IntEnum):
 
     @property
     def trust(self) -> Trust:
-        """What an act on a page counts as, compared with a message in a room."""
+        """The trust of an act on a page, compared with a message in a room."""
         return _TRUST[self]
 
 
@@ -192,7 +192,7 @@ class Recipient:
 
 
 class Verdict(enum.Enum):
-    """What a secret that was brought is worth."""
+    """The verdict on a secret that somebody presents."""
 
     GOOD = "good"
     WRONG = "wrong"
@@ -202,7 +202,7 @@ class Verdict(enum.Enum):
 
 
 def judge_code(sign_in: SignIn | None, code: str, wrong_count: int, now_ms: int) -> Verdict:
-    """What a code is worth for the request it was brought with.
+    """Judge a code for the request with which it was presented.
 
     A request for which nothing was sent behaves like any other: all codes are wrong.
 
@@ -223,19 +223,19 @@ def judge_code(sign_in: SignIn | None, code: str, wrong_count: int, now_ms: int)
 
 
 def judge_link(sign_in: SignIn | None, now_ms: int) -> Verdict:
-    """What a link is worth; None is one that nobody sent."""
+    """Judge a link; None stands for one that nobody sent."""
     is_good = sign_in is not None and sign_in.sent is not None and is_open(sign_in, now_ms)
     return Verdict.GOOD if is_good else Verdict.OVER
 
 
 def is_open(sign_in: SignIn, now_ms: int) -> bool:
-    """Whether an attempt can still succeed."""
+    """Return whether an attempt can still succeed."""
     is_over = sign_in.ended_at_ms is not None or sign_in.tries >= TRIES_MAX
     return not is_over and now_ms < sign_in.opened_at_ms + OFFER_MS
 
 
 def level_of(person: UserId, recipients: Sequence[Recipient]) -> Level | None:
-    """What somebody is worth who could read a message of ours; None if that may be anybody.
+    """Return the level of a reader of our message; None if anybody could read it.
 
     None where somebody else got its key too, such as a guest who was invited between the request
     and the message; where it is not known any more who got it: the room's session was replaced
@@ -259,27 +259,27 @@ def level_of(person: UserId, recipients: Sequence[Recipient]) -> Level | None:
 
 
 def is_alive(used_at_ms: int, ends_at_ms: int, now_ms: int) -> bool:
-    """Whether a session goes on."""
+    """Return whether a session goes on."""
     return now_ms < ends_at_ms and now_ms < used_at_ms + IDLE_MS_MAX
 
 
 def secret_hash(secret: str) -> bytes | None:
-    """What is kept of a link's secret or of a request; None if it cannot be one."""
+    """Hash a link's secret or a request, for storage; None if it cannot be one."""
     return hash_of(secret) if _SECRET.fullmatch(secret) else None
 
 
 def token_hash(token: str) -> bytes | None:
-    """What is kept of a bearer token; None if it cannot be one."""
+    """Hash a bearer token, for storage; None if it cannot be one."""
     return hash_of(token) if _TOKEN.fullmatch(token) else None
 
 
 def is_session_id(text: str) -> bool:
-    """Whether it can be the id of a session."""
+    """Return whether it can be the id of a session."""
     return _SESSION_ID.fullmatch(text) is not None
 
 
 def code_hash(sign_in_id: str, code: str) -> bytes:
-    """What is kept of a code. Too short to be hidden by a hash, and useless without the request."""
+    """Hash a code for storage. The hash does not hide it; a code is useless without the request."""
     digits = "".join(code.split())
     return hash_of(f"{sign_in_id} {digits}" if _CODE.fullmatch(digits) else "")
 
@@ -297,7 +297,7 @@ def user_id_of(text: str) -> UserId:
 
 
 def hash_of(secret: str) -> bytes:
-    """What is kept of a secret that has enough randomness: its SHA-256."""
+    """Hash a secret with enough randomness for storage: its SHA-256."""
     return hashlib.sha256(secret.encode()).digest()
 
 

@@ -55,7 +55,7 @@ class ServerName:
 
     @property
     def is_address(self) -> bool:
-        """Whether the host is an address and not a name."""
+        """Return whether the host is an address and not a name."""
         try:
             ipaddress.ip_address(self.host.strip("[]"))
         except ValueError:
@@ -162,7 +162,7 @@ class Discovery:
         return await self._by_srv(delegated)
 
     async def _delegated(self, name: ServerName) -> ServerName | None:
-        """What ``.well-known`` says; None if it says nothing, or nothing of that form."""
+        """Read the server name in ``.well-known``; None if there is none of valid form."""
         try:
             answer = await self._outbound.get(Place(name.host, 443, name.host), _WELL_KNOWN)
         except (RefusedError, UnavailableError):

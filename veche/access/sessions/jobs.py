@@ -1,4 +1,4 @@
-"""What is done about sessions after an answer: sending a code, asking for a person's identity."""
+"""Jobs of sessions that run after an answer: sending a code, asking for an identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose an OpenID token of a Matrix homeserver is.
+"""OpenID tokens of Matrix homeservers: look up whom a token identifies.
 
 Such a token has no audience and no nonce: any other service that a person ever gave one can bring
 it here within the hour, and a homeserver can make one for any of its users. So it signs in at the
@@ -52,7 +52,7 @@ _REFUSED: Final = "Your homeserver does not vouch for this token"
 
 
 class OpenIdToken(Wire):
-    """What a homeserver gave a person to show to others."""
+    """A token that a homeserver gave a person to show to others."""
 
     access_token: str = Field(min_length=1, max_length=2_048, pattern=r"^[!-~]+$")
     """The token."""

@@ -56,7 +56,7 @@ _RETRY_AFTER_MS: Final = 10 * core.MINUTE_MS
 
 @attrs.frozen
 class SignedIn:
-    """What a browser gets that signed in.
+    """The answer to a browser that signed in.
 
     Attributes:
         token: The bearer token: the only copy, we keep its digest.
@@ -234,7 +234,7 @@ class Sessions:
         return 1
 
     def job_handlers(self) -> Mapping[str, JobHandler]:
-        """What is done after an answer; for the host's jobs.
+        """Return the handlers of jobs that run after an answer; for the host.
 
         None where there are no pages: a process that has some does it then.
         """
@@ -347,7 +347,7 @@ class Sessions:
 
 @attrs.frozen
 class _New:
-    """What a session is made of that is made outside the transaction."""
+    """The parts of a new session that are made outside the transaction."""
 
     session_id: str
     token: str

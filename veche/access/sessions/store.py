@@ -243,7 +243,7 @@ def lock_person(txn: Cursor, person: UserId) -> None:
 
 
 def sessions_topic(person: UserId) -> str:
-    """What is announced when a session of a person ends: who waits for news has to go."""
+    """Return the topic announced when a session of a person ends, so that waiting requests end."""
     return f"sessions {person}"
 
 
@@ -302,7 +302,7 @@ def take_openid(txn: Cursor, token_hash: bytes, now_ms: int) -> bool:
 
 
 def was_taken(txn: Cursor, token_hash: bytes) -> bool:
-    """Whether an OpenID token was taken before."""
+    """Return whether an OpenID token was taken before."""
     txn.execute("SELECT FROM runtime.openid_taken WHERE token_hash = %s", (token_hash,))
     return txn.fetchone() is not None
 

@@ -1,4 +1,4 @@
-"""What bots do about signing in: links on request, codes that a page asked for, signing out."""
+"""Chat messages about sign-in: links on request, codes that a page asked for, signing out."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def say_signed_in(sender: Sender, room_id: RoomId, session: Session, language: s
 
 
 def is_between_two(txn: Cursor, room_id: RoomId, bot: UserId, person: UserId) -> bool:
-    """Whether a room is encrypted and nobody but a bot and a person is there, or invited."""
+    """Return whether a room is encrypted and nobody but a bot and a person is there, or invited."""
     present = {user_id for user_id, _ in readers(txn, room_id)}
     return is_encrypted(txn, room_id) and present == {bot, person}
 

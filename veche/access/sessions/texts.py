@@ -1,4 +1,4 @@
-"""What bots say about signing in."""
+"""Texts of bots about sign-in."""
 
 from __future__ import annotations
 

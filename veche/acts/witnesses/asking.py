@@ -132,7 +132,7 @@ class Witnesses:
         return Head(size, self.lines(txn, origin, head)) if head is not None else None
 
     def beside(self, txn: Cursor, origin: str, tree: SignedTree, size: int) -> WitnessedHead | None:
-        """What goes with a head of ``size`` entries, so that others see who vouches for it."""
+        """Return the witnesses' signatures to send with a head of ``size`` entries."""
         found = self.newest(txn, origin, tree)
         if found is None or found.size > size:
             return None
@@ -201,7 +201,7 @@ class Witnesses:
         _asked.labels(job.witness.verifier.name, end).inc()
 
     async def _heard(self, job: _Job, answer: Answer) -> str:
-        """What an answer means: ``signed``, or that the next one will be asked better."""
+        """Interpret an answer: ``signed``, or how to ask better next time."""
         key, now_ms = job.witness.key, self._now_ms()
         if answer.status == _OK:
             line = _line(job, answer.body, now_ms // 1000)
@@ -269,7 +269,7 @@ def _line(job: _Job, body: bytes, now_s: int) -> str:
 
 
 def _why(answer: Answer) -> str:
-    """What a refusal says, for people."""
+    """Explain a refusal to people."""
     said = answer.body[:WHY_CHARACTERS_MAX].decode("ascii", "replace")
     printable = "".join(one if one.isprintable() else " " for one in said).strip()
     return f"{answer.status} {printable}"

@@ -1,4 +1,4 @@
-"""What persons chose for all services of this server: their language."""
+"""Preferences of people for all services of this server: their language."""
 
 from veche.chat.people.store import Person, choose_language, read
 

@@ -1,4 +1,4 @@
-"""What people of this server, and those that it can reach, have chosen to be called."""
+"""Display names of people on this server, and on others that it can reach."""
 
 from __future__ import annotations
 

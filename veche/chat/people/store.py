@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Person:
-    """What is kept of a person.
+    """The stored facts about a person.
 
     Attributes:
         language: Code of a catalogue.
@@ -25,7 +25,7 @@ class Person:
 
 
 def read(txn: Cursor, user_id: UserId, *, default_language: str) -> Person:
-    """What is kept of a person, or the default."""
+    """Read the stored facts about a person, or the defaults."""
     txn.execute("SELECT language, chosen FROM runtime.person WHERE user_id = %s", (user_id,))
     row = txn.fetchone()
     return Person(*row) if row else Person(default_language, has_chosen=False)

@@ -73,7 +73,7 @@ class Asking:
 
 @attrs.frozen
 class Closing:
-    """What a prompt shows once it takes no more answers.
+    """The text of a prompt that takes no more answers.
 
     Attributes:
         outcome: One sentence.

@@ -52,7 +52,7 @@ class Kept:
 
     @property
     def prompt(self) -> Prompt:
-        """What was asked."""
+        """The prompt as it was asked."""
         return self.asked.prompt
 
     @property
@@ -62,7 +62,7 @@ class Kept:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still takes an answer."""
+        """Return whether it still takes an answer."""
         return self.asked.state is PromptState.OPEN
 
 

@@ -131,7 +131,7 @@ def welcome(
     app_url: str,
     parts: Sequence[DemoPart],
 ) -> str:
-    """What the person at the terminal reads once everything runs."""
+    """Write the welcome at the terminal once everything runs."""
     people = [f"    {one.name:<11}{passwords[one.name]:<20}{one.part}" for one in PEOPLE]
     return "\n".join(
         (

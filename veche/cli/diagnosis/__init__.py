@@ -1,1 +1,1 @@
-"""What `veche doctor` looks at: one small function a check, by what it is about."""
+"""The checks of `veche doctor`: one small function each, grouped by subject."""

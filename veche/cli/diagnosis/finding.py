@@ -1,4 +1,4 @@
-"""What a check finds, and what it may look at."""
+"""The finding of a check, and the resources that a check may use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ANSWER_BYTES_MAX: Final = 4 << 20
 
 @attrs.frozen
 class Finding:
-    """What one check found.
+    """The finding of one check.
 
     Attributes:
         name: Of the check.

@@ -33,7 +33,7 @@ _OK: Final = 200
 
 
 def look_at_answer(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Whether the homeserver answers, and speaks what we need."""
+    """Return whether the homeserver answers, and speaks what we need."""
     url = patient.config.homeserver.url
     try:
         answer = patient.ask("GET", "/_matrix/client/versions")
@@ -153,7 +153,7 @@ def _user_regex(content: Mapping[str, Any]) -> str:
 
 
 def look_at_loading(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Whether the homeserver has loaded the registration."""
+    """Return whether the homeserver has loaded the registration."""
     answer = patient.ask("GET", "/_matrix/client/v3/account/whoami", token=_as_token(patient))
     if answer.errcode == "M_UNKNOWN_TOKEN":
         path = patient.config.homeserver.registration_path or "the registration"
@@ -166,7 +166,7 @@ def look_at_loading(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_ping(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Whether the homeserver reaches us, and with the right token (spec v1.18, ping)."""
+    """Return whether the homeserver reaches us, and with the right token (spec v1.18, ping)."""
     appservice_id = patient.config.homeserver.appservice_id
     answer = patient.ask(
         "POST",
@@ -187,7 +187,7 @@ def look_at_ping(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_pushes(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Whether the homeserver pushes what is said, and does not only answer (synapse#17206)."""
+    """Check that the homeserver pushes events, and does not only answer (synapse#17206)."""
     with closing(connect(patient.dsn)) as connection, connection, connection.cursor() as txn:
         asked_at_ms = unheard_since(txn)
     silent_s = 0.0 if asked_at_ms is None else patient.now_s() - asked_at_ms / 1000
@@ -199,7 +199,7 @@ def look_at_pushes(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_bots(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Whether each bot's device is there and signed by the bot's identity, for all to see."""
+    """Check that each bot's device is there and visibly signed by the bot's identity."""
     bots = _bots(patient.dsn)
     if not bots:
         return

@@ -1,4 +1,4 @@
-"""What the installed services say of themselves, each by a look of its own."""
+"""Checks that the installed services bring along."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def look_at_services(patient: Patient) -> Iterable[tuple[str, str]]:
-    """What each service that is configured finds."""
+    """Report what each configured service finds."""
     for name, section in patient.config.services.items():
         spec = patient.specs.get(name)
         if spec is not None and spec.look is not None:
@@ -20,7 +20,7 @@ def look_at_services(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_settings(patient: Patient) -> Iterable[tuple[str, str]]:
-    """What keeps a service that is configured from starting."""
+    """Report what keeps a configured service from starting."""
     for name, section in patient.config.services.items():
         spec = patient.specs.get(name)
         if spec is not None and spec.check is not None:

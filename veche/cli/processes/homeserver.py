@@ -60,7 +60,7 @@ class HomeserverError(VecheError):
 
 @attrs.frozen
 class HomeserverPlan:
-    """What a homeserver on this machine shall be.
+    """The plan of a homeserver on this machine.
 
     Attributes:
         folder: Where its files are; made when it is missing.
@@ -265,7 +265,7 @@ class Homeserver:
 
 
 def is_healthy(port: int, path: str = "/health") -> bool:
-    """Whether something on 127.0.0.1 answers a path with 200."""
+    """Return whether something on 127.0.0.1 answers a path with 200."""
     try:
         return _request(port, "GET", path)[0] == HTTPStatus.OK
     except (OSError, http.client.HTTPException):
@@ -273,7 +273,7 @@ def is_healthy(port: int, path: str = "/health") -> bool:
 
 
 def has_person(plan: HomeserverPlan, name: str) -> bool:
-    """Whether a homeserver that runs has a local account."""
+    """Return whether a homeserver that runs has a local account."""
     user_id = urllib.parse.quote(f"@{name}:{plan.server_name}")
     return is_healthy(plan.port, f"/_matrix/client/v3/profile/{user_id}")
 

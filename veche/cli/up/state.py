@@ -179,7 +179,7 @@ def _try_lock(lock: int) -> bool:
 
 
 def _is_alive(pid: str) -> bool:
-    """Whether a process runs; one that has not written its id yet does."""
+    """Return whether a process runs; one that has not written its id yet does."""
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
@@ -199,7 +199,7 @@ def _check_space(path: Path, free_bytes_min: int) -> None:
 
 
 def _listener(port: int) -> str:
-    """Who listens on a port, as far as this system tells us (Linux, our own processes)."""
+    """Name the process that listens on a port, as far as the system says (Linux, own processes)."""
     inodes = {
         fields[9]
         for table in ("tcp", "tcp6")

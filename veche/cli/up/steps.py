@@ -33,7 +33,7 @@ class Step:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is done, or failed."""
+        """Return whether it is done, or failed."""
         return self._ended.is_set()
 
     def join(self, timeout_s: float) -> bool:

@@ -150,7 +150,7 @@ def _read(path: Path) -> bytes:
 
 
 def _report(data: bytes, asked: Asked) -> str:
-    """What is told of a file that holds, by the first function that knows it."""
+    """Report on a file that holds, by the first verifier that knows it."""
     entries = sorted(entry_points(group=VERIFIERS), key=lambda entry: entry.name)
     for load in (lambda: acts.verify, *(entry.load for entry in entries)):
         try:

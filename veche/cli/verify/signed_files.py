@@ -135,7 +135,7 @@ def verify_pdf(
 
 
 def _newest(data: bytes, roots: Sequence[bytes]) -> list[bytes]:
-    """What is said now of the certificates in a file."""
+    """Fetch the newest statements about the certificates in a file."""
     lists = fetch_lists(in_sandbox(file_addresses, data))
     return [*lists, *fetch_answers(in_sandbox(file_questions, data, roots))]
 
@@ -213,7 +213,7 @@ def _json(report: Report, anchors: Sequence[NamedAnchor], file_sha256: bytes) ->
 
 
 def _said(one: Signed, anchors: Sequence[NamedAnchor]) -> dict[str, object] | None:
-    """What the operator of the site says of a signer's authority; None: nothing."""
+    """Return the site operator's statement on a signer's authority; None: there is none."""
     found = anchor_of(one, anchors)
     if found is None:
         return None

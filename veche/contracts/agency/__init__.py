@@ -1,1 +1,1 @@
-"""What others read of the cases of an agency."""
+"""Facts about an agency's cases that other features read."""

@@ -72,7 +72,7 @@ class BundleError(ProtocolError):
 
 @attrs.frozen
 class Held:
-    """What a follower has of a directory.
+    """A follower's copy of a directory.
 
     Attributes:
         entries: From the first on, without a gap.
@@ -84,7 +84,7 @@ class Held:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it has all of that head."""
+        """Return whether it has all of that head."""
         return len(self.entries) == self.size
 
 
@@ -95,7 +95,7 @@ def followed(
     witnesses: Collection[VerifierKey] = (),
     needed: int = 0,
 ) -> Held:
-    """What a follower has once it has taken a bundle that was asked from its last entry on.
+    """Return a follower's copy after it took a bundle that starts after its last entry.
 
     Args:
         held: What it has.

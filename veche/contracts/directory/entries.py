@@ -66,7 +66,7 @@ MasterKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$
 
 
 class _Strict(Wire):
-    """What is signed: no other field, nothing of another type."""
+    """A signed model: no other fields, and no other types."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,7 +84,7 @@ class AccountKey(_Strict):
 
 
 class Purpose(_Strict):
-    """What an organisation may ask people for, and why.
+    """A purpose for which an organisation may ask people for data.
 
     Attributes:
         code: As in its acts.
@@ -102,7 +102,7 @@ class Purpose(_Strict):
 
 
 class Entry(_Strict):
-    """What all entries say.
+    """The fields that all entries have.
 
     Attributes:
         v: 1.
@@ -120,7 +120,7 @@ class Entry(_Strict):
 
 
 class OrgEntry(Entry):
-    """Who an organisation is.
+    """An entry that describes an organisation.
 
     Attributes:
         names: By language.
@@ -250,7 +250,7 @@ def entry_text(value: Mapping[str, Any]) -> str:
 
 
 def read_entry(text: str) -> tuple[AnyEntry, Mapping[str, Any]]:
-    """What an entry says, and the object that was signed; no signature is checked.
+    """Parse an entry; return it and the signed object. No signature is checked.
 
     Raises:
         MalformedError: It has another form, or is written otherwise than in canonical JSON.
@@ -267,7 +267,7 @@ def read_entry(text: str) -> tuple[AnyEntry, Mapping[str, Any]]:
 
 
 def parsed(value: Mapping[str, Any]) -> AnyEntry:
-    """What an entry says; its signatures are left out.
+    """Parse an entry; its signatures are left out.
 
     Raises:
         MalformedError: It has another form.

@@ -136,7 +136,7 @@ class SeenEvent:
 
     @property
     def is_free(self) -> bool:
-        """Whether it says nothing to a person: what makes a room, one's own coming and going."""
+        """Return whether it tells a person nothing: room creation, one's own joins and leaves."""
         if self.kind == MEMBER:
             own = self.state_key == self.sender
             return own and self.content.get("membership") in {"join", "leave", "knock"}
@@ -145,7 +145,7 @@ class SeenEvent:
 
 @attrs.frozen
 class Policy:
-    """Whose word is wanted beside that of a log.
+    """The witnesses that are required beside a log's own signature.
 
     Attributes:
         witnesses: Keys of those that are known.

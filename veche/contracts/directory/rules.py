@@ -118,7 +118,7 @@ class Directory:
         self.at_ms = 0
 
     def snapshot(self, at_ms: int) -> Snapshot:
-        """What counts at a moment."""
+        """Return the directory's state at a moment."""
         known = {id_: one.at(at_ms) for id_, one in self._organisations.items()}
         return Snapshot(self.root.log, at_ms, known)
 
@@ -280,7 +280,7 @@ class Directory:
         return attrs.evolve(kept, suspended=None)
 
     def _reaches(self, organisation: str, by: str) -> bool:
-        """Whether an organisation may undo what another did."""
+        """Return whether an organisation may undo what another did."""
         return bool(by) and organisation in {one.id for one in chain_of(self._organisations, by)}
 
     def _rotated(

@@ -1,4 +1,4 @@
-"""Who is official at a moment: organisations, those above them, and the names that are theirs.
+"""The official organisations at a moment, those above them, and the names that they own.
 
 Source: design of Veche, identity §9 and §11.
 """
@@ -153,7 +153,7 @@ class Organisation:
         )
 
     def name(self, language: str) -> str:
-        """What it is called, in a language if it says so."""
+        """Return its name, in the given language if it has one."""
         names = self.said.names
         return names.get(language) or names.get("en") or next(iter(names.values()))
 
@@ -177,7 +177,7 @@ class ProtectedName:
 
 @attrs.frozen
 class Snapshot:
-    """Who is official at a moment, by one directory.
+    """The official organisations at a moment, by one directory.
 
     Attributes:
         directory: Name of its log.
@@ -194,7 +194,7 @@ class Snapshot:
         return chain_of(self.organisations, organisation)
 
     def standing(self, organisation: str) -> Standing:
-        """Whether an organisation that is known is official."""
+        """Return whether an organisation that is known is official."""
         own = self.organisations[organisation].own_standing(self.at_ms)
         if own is not Standing.OFFICIAL:
             return own
@@ -203,12 +203,12 @@ class Snapshot:
         return Standing.OFFICIAL if are_well else Standing.ABOVE
 
     def owner_of(self, account: str) -> Organisation | None:
-        """Whose account it is, official or not; None: nobody's."""
+        """Return the organisation that owns an account, official or not; None: nobody does."""
         found = (one for one in self.organisations.values() if account in one.accounts)
         return next(found, None)
 
     def is_official(self, account: str) -> bool:
-        """Whether an account is of an organisation that is official."""
+        """Return whether an account is of an organisation that is official."""
         owner = self.owner_of(account)
         return owner is not None and self.standing(owner.id) is Standing.OFFICIAL
 

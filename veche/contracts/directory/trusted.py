@@ -29,7 +29,7 @@ class Conflict:
 
 @attrs.frozen
 class Trusted:
-    """What several directories say at a moment; the first that knows something is believed.
+    """The combined state of several directories; the first that knows something is believed.
 
     Attributes:
         snapshots: In the order of trust.
@@ -38,7 +38,7 @@ class Trusted:
     snapshots: Sequence[Snapshot]
 
     def owner_of(self, account: str) -> tuple[Snapshot, Organisation] | None:
-        """Whose account it is, official or not, and by which directory."""
+        """Return the owner of an account, official or not, and the directory that names it."""
         for one in self.snapshots:
             if (owner := one.owner_of(account)) is not None:
                 return one, owner
@@ -51,7 +51,7 @@ class Trusted:
 
     @property
     def conflicts(self) -> Sequence[Conflict]:
-        """What two of them say of two organisations."""
+        """Conflicts between directories about two organisations."""
         kinds: Mapping[str, Callable[[Organisation], Sequence[str]]] = {
             "organisation": lambda one: [one.id],
             "domain": lambda one: [one.said.domain],

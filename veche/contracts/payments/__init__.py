@@ -1,1 +1,1 @@
-"""What others read of payments."""
+"""Facts about payments that other features read."""

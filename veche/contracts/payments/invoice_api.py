@@ -36,7 +36,7 @@ Ours = Annotated[str, Field(pattern=r"^[!-~]*$", max_length=OURS_CHARACTERS_MAX)
 
 
 class InvoiceBody(Wire):
-    """What is to be paid.
+    """The body of a new invoice.
 
     Attributes:
         addressee: Who is asked: a Matrix id of the institution's homeserver, or of that of another

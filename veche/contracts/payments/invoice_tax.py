@@ -1,4 +1,4 @@
-"""What a tax invoice says besides: the tax in each line, and who buys.
+"""Extra data of a tax invoice: the tax in each line, and the buyer.
 
 Amounts of an invoice include their tax, so that what is shown is what is paid. Categories are those
 of UNCL 5305 as EN 16931 takes them; those between businesses of several countries (reverse charge,
@@ -68,7 +68,7 @@ class Endpoint(Wire):
 
 
 class Buyer(Wire):
-    """Who buys, as they have to stand on a tax invoice.
+    """The buyer, as a tax invoice has to name them.
 
     Attributes:
         name: Of the person or company.

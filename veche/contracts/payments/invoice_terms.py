@@ -1,4 +1,4 @@
-"""What an organisation may ask of an invoice besides: tips, a quote, its own yes, shares of others.
+"""Optional terms of an invoice: tips, a quote, the organisation's own consent, shares of others.
 
 They travel with the order of the invoice and not with its card: who gets a share of the money is no
 matter of the payer's.
@@ -48,7 +48,7 @@ class Tip(Wire):
 
 
 class InvoiceShare(Wire):
-    """What somebody else gets of what is paid.
+    """The share of a payment that somebody else gets.
 
     Attributes:
         to: Name of an organisation that has its account here; absent where ``parts`` is.

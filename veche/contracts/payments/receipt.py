@@ -51,7 +51,7 @@ class LedgerBlock(Wire):
 
 
 class LedgerProof(Wire):
-    """That an entry is in a block of a ledger.
+    """Proof that an entry is in a block of a ledger.
 
     Attributes:
         leaf: The entry, canonical JSON, as the ledger recorded it.
@@ -67,7 +67,7 @@ class LedgerProof(Wire):
 
 
 class Published(Wire):
-    """That a block is in a published head of its ledger.
+    """Proof that a block is in a published head of its ledger.
 
     Attributes:
         path: Inclusion proof (RFC 6962) of the block's head, the entry ``seq`` - 1.

@@ -1,1 +1,1 @@
-"""What others read of the signing of documents."""
+"""Facts about the signing of documents that other features read."""

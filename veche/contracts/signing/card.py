@@ -23,7 +23,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class SignDocument(Wire):
-    """What is to be signed.
+    """The document to sign.
 
     Attributes:
         sha256: Hash of the file before anybody signed it.

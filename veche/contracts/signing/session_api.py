@@ -1,4 +1,4 @@
-"""What organisations say over HTTP to have documents signed: drafts, states, events.
+"""HTTP bodies by which organisations have documents signed: drafts, states, events.
 
 Source: design of Veche, signing §9.5.
 """
@@ -36,7 +36,7 @@ EMPTY: Final = Nothing()
 
 
 class InPersonOrder(Wire):
-    """Who has to see who somebody is.
+    """The registrars who may check the identity of a person at the office.
 
     Attributes:
         user: Their account.

@@ -173,7 +173,7 @@ def check_name(name: str) -> None:
 
 
 def twin_of(name: str) -> str:
-    """What two names have in common that some system takes for the same."""
+    """Normalise a name, so that names that some system confuses become equal."""
     return unicodedata.normalize("NFKC", name).upper().lower()
 
 
@@ -245,7 +245,7 @@ def _entry(data: bytes, line: bytes, start: int, directory: int, left: int) -> E
 
 
 def _content(body: memoryview, method: int, size: int) -> bytes:
-    """What is in an entry: no more than one byte above what it says."""
+    """Read the content of an entry, at most one byte more than it declares."""
     if method == _STORED:
         return bytes(body)
     unpacking = zlib.decompressobj(_RAW_DEFLATE)

@@ -102,12 +102,12 @@ class Container:
     steps: Sequence[Step]
 
     def before(self, step: int) -> Sequence[Entry]:
-        """What is there before a step, without ``mimetype``."""
+        """Return the entries before a step, without ``mimetype``."""
         return self.entries[1 : 1 + len(self.files) + 2 * step]
 
     @property
     def document_sha256(self) -> bytes:
-        """What certificates for one document name: the file's digest, or that of all rows."""
+        """Digest that certificates for one document name: of the file, or of all rows."""
         if len(self.files) == 1:
             return hashlib.sha256(self.files[0].data).digest()
         rows = [row_of(one.name, _NO_KIND, one.data) for one in self.files]
@@ -150,7 +150,7 @@ class Prepared:
         return write_archive([*self._entries, new_entry(self._name, encoded, is_packed=False)])
 
     def filled(self, encoded: bytes) -> bytes:
-        """What is added to the container: the manifest and the signature, as ``growing`` takes it.
+        """Return the manifest and signature to add to the container, as ``growing`` takes them.
 
         Args:
             encoded: As for ``embed``.
@@ -165,7 +165,7 @@ class Prepared:
 
 
 def is_container(data: bytes) -> bool:
-    """Whether a file begins as containers do, and no other archive."""
+    """Return whether a file begins as containers do, and no other archive."""
     is_alike = data.startswith(_MARK) and data.startswith(_MIME_NAME.encode(), _NAME_AT)
     return is_alike and not data.startswith(_OTHERS, _NAME_AT)
 
@@ -278,7 +278,7 @@ def read_container(data: bytes) -> Container:
 
 
 def signature_name(number: int) -> str:
-    """What a signature is called by its number in the container, from 1."""
+    """Name a signature by its number in the container, from 1."""
     return f"signature{number:03}"
 
 

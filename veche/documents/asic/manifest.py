@@ -102,7 +102,7 @@ def write_manifest(signature: tuple[str, str], rows: Sequence[Row]) -> bytes:
 
 
 def read_manifest(data: bytes, signature: tuple[str, str]) -> list[Row]:
-    """What a manifest says.
+    """Read the rows of a manifest.
 
     Args:
         data: The manifest.

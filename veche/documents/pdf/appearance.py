@@ -1,4 +1,4 @@
-"""What a signature looks like in its box: name, role, level, time.
+"""The appearance of a signature in its box: name, role, level, time.
 
 The picture says what the signature's dictionary says, and nothing else: it is made from ``/Name``,
 ``/Reason`` and ``/M`` alone, in a font known by its digest, in a box that was there before anybody
@@ -51,7 +51,7 @@ _TURNS: Final = frozenset({b"90", b"180", b"270"})
 
 @attrs.frozen
 class Look:
-    """What is shown besides the name and the time.
+    """The parts that are shown besides the name and the time.
 
     Attributes:
         role: As what somebody signs, in the document's language.

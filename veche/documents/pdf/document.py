@@ -71,7 +71,7 @@ class PdfObject:
 
 @attrs.frozen
 class Section:
-    """What one revision says of itself.
+    """One revision of a document.
 
     Attributes:
         table: Where its table begins.

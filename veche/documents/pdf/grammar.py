@@ -1,4 +1,4 @@
-"""What a revision after the first signature may be: one more signature, with its proofs. No more.
+"""The form of a revision after the first signature: one more signature with proofs, no more.
 
 Others compare two versions of a document and judge what changed. Here a revision is read as a
 sentence that has one form; whatever has another form is a change of the document. So nothing can be
@@ -121,7 +121,7 @@ class State:
         return self._objects.get(number)
 
     def value(self, number: int) -> Value | None:
-        """What an object is; None if there is none."""
+        """Return the value of an object; None if there is none."""
         held = self._objects.get(number)
         return held.value if held is not None else None
 
@@ -154,7 +154,7 @@ class State:
 
 
 def has_signature(state: State) -> bool:
-    """Whether a field of the form has a value and is for signatures."""
+    """Return whether a field of the form has a value and is for signatures."""
     return any(b"/V" in held and held.get(b"/FT") == b"/Sig" for _, held in state.fields())
 
 
@@ -379,7 +379,7 @@ def _signature(holder: Dictionary, one: PdfObject) -> SignatureField:
 
 
 def _certifies(references: Value | None) -> int:
-    """What a signature allows after it (DocMDP): 2 forms and signatures, 1 nothing; 0: unsaid."""
+    """Return the changes a signature allows (DocMDP): 2 forms and signatures, 1 none; 0: unsaid."""
     if references is None:
         return 0
     held = array(references, "/Reference")
@@ -417,7 +417,7 @@ _ELSEWHERE_KEYS: Final = frozenset({b"/F", b"/Ref", b"/OPI", b"/Alternates"})
 
 
 def active_names(objects: Sequence[PdfObject]) -> set[str]:
-    """What in a document lets a page change by itself, or by who looks at it."""
+    """Find the names that let a page change by itself or by its reader."""
     # What an action is may be an object of its own.
     found = {one.value for one in objects if isinstance(one.value, bytes)} & _ACTIVE_ACTIONS
     for one in objects:
@@ -432,7 +432,7 @@ def active_names(objects: Sequence[PdfObject]) -> set[str]:
 
 
 def has_other_signatures(objects: Sequence[PdfObject]) -> bool:
-    """Whether a document had signatures already, which are not judged."""
+    """Return whether a document had signatures already, which are not judged."""
     return any(b"/ByteRange" in held for held in dictionaries(objects))
 
 

@@ -58,7 +58,7 @@ class MissingLetterError(ValueError):
 
 @attrs.frozen
 class Letters:
-    """What the font can show.
+    """The characters that the font can show.
 
     Attributes:
         glyphs: Number of each character's glyph.
@@ -69,7 +69,7 @@ class Letters:
     widths: Mapping[str, int]
 
     def can_show(self, text: str) -> bool:
-        """Whether each character has a glyph."""
+        """Return whether each character has a glyph."""
         return all(one in self.glyphs for one in text)
 
     def encoded(self, text: str) -> bytes:
@@ -170,7 +170,7 @@ def digest_of(font: int, pdf: bytes, get: Callable[[int], PdfObject | None]) -> 
 
 
 def laid_letters(form: Dictionary, resolve: Callable[[Value | None], Value | None]) -> Value | None:
-    """What ``/DR`` of a form says of the font: a reference; None if it says nothing.
+    """Return the reference to the font in a form's ``/DR``; None if there is none.
 
     Raises:
         PdfError: The form's resources are none that we read.

@@ -233,7 +233,7 @@ def prepare_signature(
 
 
 def can_be_shown(document: Document, field: str, texts: Sequence[str]) -> bool:
-    """Whether the box of an empty field can show a signature with these words.
+    """Return whether the box of an empty field can show a signature with these words.
 
     Args:
         document: With the field.
@@ -335,7 +335,7 @@ def form_fields(document: Document) -> list[tuple[str, int]]:
 
 
 def is_signed(document: Document) -> bool:
-    """Whether a field of the form has a signature."""
+    """Return whether a field of the form has a signature."""
     return any(
         b"/V" in (held := document.dictionary(number, "a field")) and held.get(b"/FT") == b"/Sig"
         for _, number in form_fields(document)
@@ -426,7 +426,7 @@ def _put_store(document: Document, increment: Increment, proofs: Proofs) -> None
 
 
 def stored(document: Document, key: bytes) -> Iterator[bytes]:
-    """What the document security store has.
+    """List the contents of the document security store.
 
     Args:
         document: The file.

@@ -173,7 +173,7 @@ def referred(value: Value | None, what: str) -> int:
 
 
 def is_reference(value: Value | None) -> bool:
-    """Whether the value refers to an object."""
+    """Return whether the value refers to an object."""
     return isinstance(value, bytes) and _REFERENCE.fullmatch(value) is not None
 
 
@@ -209,7 +209,7 @@ _ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\
 
 
 def string_bytes(value: Value | None, what: str) -> bytes:
-    """What a string says, literal or hexadecimal.
+    """Decode a string, literal or hexadecimal.
 
     Raises:
         PdfError: It is no string.

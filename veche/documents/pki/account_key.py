@@ -39,7 +39,7 @@ def account_uri(user_id: str) -> x509.UniformResourceIdentifier:
 
 
 def names_account(certificate: x509.Certificate, user_id: str) -> bool:
-    """Whether a certificate is for an account, and can sign its key."""
+    """Return whether a certificate is for an account, and can sign its key."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

@@ -58,7 +58,7 @@ class Scheme:
 
 
 def is_taken(key: object) -> bool:
-    """Whether what a public key signed is believed."""
+    """Return whether what a public key signed is believed."""
     if isinstance(key, rsa.RSAPublicKey):
         return key.key_size >= RSA_BITS_MIN
     return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, CURVES)
@@ -100,7 +100,7 @@ def scheme_of(body: bytes, by: Hash | None = None) -> Scheme | None:
 
 
 def has_signed(key: object, signature: bytes, data: bytes, scheme: Scheme | None) -> bool:
-    """Whether a public key signed the data, by an algorithm.
+    """Return whether a public key signed the data, by an algorithm.
 
     ECDSA on P-256 or P-384, or RSA of 2048 bits or more.
     """

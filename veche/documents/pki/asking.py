@@ -63,7 +63,7 @@ def question_about(certificate: Certificate, issuer: Certificate, nonce: bytes =
 def questions_about(
     certificates: Iterable[Certificate], known: Sequence[Certificate]
 ) -> list[Question]:
-    """What to ask whom about certificates, each once; about those of unknown issuers, nothing.
+    """List the questions about certificates, each once; none about unknown issuers.
 
     Args:
         certificates: Whoever made them chose the addresses.

@@ -45,14 +45,14 @@ def values_in(body: bytes) -> dict[bytes, bytes]:
 
 
 def says(values: Mapping[bytes, bytes], content_type: bytes, digest: bytes) -> bool:
-    """Whether attributes say that what has this digest was signed, as what it is."""
+    """Return whether attributes say that what has this digest was signed, as what it is."""
     return values.get(_CONTENT_TYPE) == content_type and (
         values.get(_MESSAGE_DIGEST) == der.octets(digest)
     )
 
 
 def names(values: Mapping[bytes, bytes], certificate: Certificate) -> bool | None:
-    """Whether they say that the signature is by this certificate; None: they say nothing of it.
+    """Return whether they name this certificate as the signer's; None: they name none.
 
     Raises:
         ValueError: What they say is not encoded as it must be, or by a hash that is not taken.

@@ -1,4 +1,4 @@
-"""What our certificates say of their holder, in policies and extensions of our own.
+"""Policies and extensions of ours that describe a certificate's holder.
 
 Our object identifiers are below 2.25.<UUID>, which nobody has to register (ITU-T X.667).
 """
@@ -77,7 +77,7 @@ def registrar_of(certificate: x509.Certificate) -> str:
 
 
 def hand_of(certificate: x509.Certificate) -> Hand | None:
-    """Who has written by hand before its holder; None: nobody, or it cannot be read."""
+    """Return the person who wrote by hand before the holder; None: nobody, or unreadable."""
     try:
         told = _stated(certificate, HAND) or b""
         digest, name = told[: SHA256.size], told[SHA256.size :].decode()

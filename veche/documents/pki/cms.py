@@ -59,12 +59,12 @@ def der_of(certificate: Certificate) -> bytes:
 
 
 def issuer_and_serial_of(certificate: Certificate) -> bytes:
-    """What names a certificate in a signature (RFC 5652 §10.2.4)."""
+    """Encode the name of a certificate in a signature (RFC 5652 §10.2.4)."""
     return der.sequence(certificate.issuer.public_bytes(), der.integer(certificate.serial_number))
 
 
 class Signer:
-    """What is the same in all signatures by one certificate, encoded once.
+    """The parts shared by all signatures of one certificate, encoded once.
 
     Attributes:
         certificate: Whose key signs.
@@ -100,7 +100,7 @@ class Signer:
         self.algorithm = by.rsa if is_rsa else by.ecdsa
 
     def signed_attributes(self, digest: bytes, content_type: bytes = DATA) -> bytes:
-        """What the key signs: the attributes as a SET (RFC 5652 §5.4).
+        """Encode the attributes that the key signs, as a SET (RFC 5652 §5.4).
 
         Args:
             digest: Of what is signed, by the hash.

@@ -61,7 +61,7 @@ class Hash:
 
     @property
     def size(self) -> int:
-        """Of a digest, in bytes."""
+        """Size of a digest, in bytes."""
         return self.for_keys.digest_size
 
     def digest(self, *parts: Buffer) -> bytes:

@@ -64,7 +64,7 @@ class CertificateId:
 
 @attrs.frozen
 class State:
-    """What is said of one certificate.
+    """The status of one certificate.
 
     Attributes:
         about: Which.
@@ -82,7 +82,7 @@ class State:
 
     @property
     def speaks_until(self) -> dt.datetime:
-        """Of what comes later it says nothing."""
+        """End of the time about which it says anything."""
         return self.at + FRESH_FOR if self.until is None else self.until
 
 
@@ -113,14 +113,14 @@ class Answer:
     nonce: bytes | None
 
     def names(self, certificate: x509.Certificate) -> bool:
-        """Whether a certificate is that of the responder that it says to be of."""
+        """Return whether a certificate is that of the responder that it says to be of."""
         if self.name is not None:
             return self.name == certificate.subject.public_bytes()
         key = subject_and_key_of(certificate)[1]
         return self.key_hash == hashlib.sha1(key, usedforsecurity=False).digest()
 
     def is_signed_by(self, certificate: x509.Certificate) -> bool:
-        """Whether the key of a certificate signed it."""
+        """Return whether the key of a certificate signed it."""
         key = certificate.public_key()
         return algorithms.has_signed(key, self.signature, self.signed, self.scheme)
 
@@ -156,7 +156,7 @@ def subject_and_key_of(certificate: x509.Certificate) -> tuple[bytes, bytes]:
 
 
 def is_about(about: CertificateId, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether it is this certificate, of this issuer."""
+    """Return whether it is this certificate, of this issuer."""
     if about.serial != certificate.serial_number:
         return False
     made = [hashlib.new(about.hash.name, one) for one in subject_and_key_of(issuer)]

@@ -26,7 +26,7 @@ _0, _1 = 0xA0, 0xA1
 
 
 def is_answer(encoded: bytes) -> bool:
-    """Whether bytes begin as an answer does, and not as a list of revoked certificates."""
+    """Return whether bytes begin as an answer does, and not as a list of revoked certificates."""
     try:
         first, _ = der.read(der.read_whole(encoded, der.SEQUENCE))
     except der.DerError:

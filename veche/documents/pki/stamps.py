@@ -27,7 +27,7 @@ _TIME: Final = re.compile(rb"(\d{14})(?:\.(\d{0,5}[1-9]))?Z")
 
 @attrs.frozen
 class StampRequest:
-    """What somebody asks a time stamp for.
+    """A request for a time stamp.
 
     Attributes:
         imprint: The digest of it.

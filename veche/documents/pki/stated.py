@@ -85,7 +85,7 @@ def allows_signing(certificate: x509.Certificate) -> bool:
 
 
 def may_stamp(certificate: x509.Certificate) -> bool:
-    """Whether it is for time stamps and for nothing else (RFC 3161 §2.3)."""
+    """Return whether it is for time stamps and for nothing else (RFC 3161 §2.3)."""
     return not is_authority(certificate) and _may_stamp(certificate)
 
 
@@ -149,7 +149,7 @@ def read_list(encoded: bytes) -> x509.CertificateRevocationList | None:
 
 
 def is_responder(one: x509.Certificate) -> bool:
-    """Whether it is for signing answers, whoever has issued it."""
+    """Return whether it is for signing answers, whoever has issued it."""
     uses, usage = extension(one, x509.ExtendedKeyUsage), extension(one, x509.KeyUsage)
     is_free = usage is None or usage.digital_signature
     return uses is not None and ExtendedKeyUsageOID.OCSP_SIGNING in uses and is_free
@@ -164,7 +164,7 @@ def extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
 
 
 def is_understood(certificate: x509.Certificate) -> bool:
-    """Whether nothing in it must be understood that is not looked at here (RFC 5280 §4.2).
+    """Return whether nothing in it must be understood that is not looked at here (RFC 5280 §4.2).
 
     Such as the names to which an authority is bound: those that it gives to others prove nothing.
     """

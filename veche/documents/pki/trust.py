@@ -56,7 +56,7 @@ _Proof = x509.CertificateRevocationList | ocsp.Answer
 
 @attrs.frozen
 class Standing:
-    """What is known of a certificate at a moment.
+    """The standing of a certificate at a moment.
 
     Attributes:
         is_trusted: A chain leads to a root that is trusted, and all of it was valid.
@@ -118,7 +118,7 @@ class Trust:
         algorithms_end: Mapping[str, dt.datetime] = _NO_ENDS,
         hashes_used: Iterable[str] = (SHA256.name,),
     ) -> Standing:
-        """What is known of a certificate at a moment.
+        """Return the standing of a certificate at a moment.
 
         Args:
             certificate: Whose.
@@ -172,7 +172,7 @@ class Trust:
         return chain if is_short_enough and all(map(is_understood, chain[:-1])) else None
 
     def issuer_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
-        """Who of those that are known has issued a certificate; None: nobody."""
+        """Return the known certificate that issued a certificate; None: there is none."""
         key = der_of(certificate)
         if key not in self._issuers:
             names = self._by_subject.get(certificate.issuer.public_bytes(), [])
@@ -187,7 +187,7 @@ class Trust:
         at: dt.datetime,
         ended: AbstractSet[str] = frozenset(),
     ) -> bool | None:
-        """Whether it was revoked by then; None if no list and no answer can tell.
+        """Return whether it was revoked by then; None if no list and no answer can tell.
 
         Args:
             certificate: Whose.
@@ -208,7 +208,7 @@ class Trust:
         at: dt.datetime,
         ended: AbstractSet[str],
     ) -> bool | None:
-        """Whether it was revoked by then; None if no list can tell.
+        """Return whether it was revoked by then; None if no list can tell.
 
         A list that was made later tells of the time before it too, as long as the certificate had
         not ended when it was made. By a hash that had ended it can accuse, and not acquit.
@@ -249,7 +249,7 @@ class Trust:
     def may_acquit(
         self, answer: ocsp.Answer, issuer: x509.Certificate, ended: AbstractSet[str] = frozenset()
     ) -> bool | None:
-        """Whether an answer can prove that a certificate was good; None: it counts for nothing.
+        """Return whether an answer can prove that a certificate was good; None: ignore it.
 
         An answer counts that the issuer signed, or a responder to whom the same issuer has given a
         certificate for that. If nobody says that the responder's own certificate was not revoked,
@@ -275,7 +275,7 @@ class Trust:
         return None
 
     def _may_answer(self, one: x509.Certificate, issuer: x509.Certificate, at: dt.datetime) -> bool:
-        """Whether somebody was the responder of an issuer then (RFC 6960 §4.2.2.2)."""
+        """Return whether somebody was the responder of an issuer then (RFC 6960 §4.2.2.2)."""
         pair = der_of(one), der_of(issuer)
         if pair not in self._responders:
             self._responders[pair] = is_responder(one) and _issued(issuer, one)
@@ -288,7 +288,7 @@ class Trust:
 def has_signed(
     certificate: x509.Certificate, signature: bytes, data: bytes, by: Hash = SHA256
 ) -> bool:
-    """Whether the key of a certificate signed the data, with a hash.
+    """Return whether the key of a certificate signed the data, with a hash.
 
     ECDSA on P-256 or P-384, or RSA with PKCS #1 v1.5 and 2048 bits or more.
     """
@@ -297,7 +297,7 @@ def has_signed(
 
 
 def _allows_below(certificate: x509.Certificate, authorities: int) -> bool:
-    """Whether an authority may have so many authorities between it and the end."""
+    """Return whether an authority may have so many authorities between it and the end."""
     constraints = extension(certificate, x509.BasicConstraints)
     length = constraints.path_length if constraints is not None else 0
     return length is None or length >= authorities
@@ -334,7 +334,7 @@ def _hash_name(one: x509.CertificateRevocationList | x509.Certificate) -> str:
 
 
 def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
-    """Whether a list is the one that the certificate names, or one without bounds."""
+    """Return whether a list is the one that the certificate names, or one without bounds."""
     try:
         bounds = one.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
     except x509.ExtensionNotFound:
@@ -355,7 +355,7 @@ def _speaks_of(
 
 
 def _is_whole(one: x509.CertificateRevocationList) -> bool:
-    """Whether who is not on a list was not revoked, as far as is known of what the list says.
+    """Return whether absence from this list proves that a certificate is not revoked.
 
     One of changes says nothing of who was revoked before; what must be understood, and is not here,
     may say the like (RFC 5280 §5.2).
@@ -366,7 +366,7 @@ def _is_whole(one: x509.CertificateRevocationList) -> bool:
 
 
 def _acquits(one: ocsp.State, certificate: x509.Certificate, at: dt.datetime) -> bool:
-    """Whether it says that a certificate was good then; who is revoked later was."""
+    """Return whether it says that a certificate was good then; who is revoked later was."""
     if one.status is not ocsp.Status.GOOD:
         return one.status is ocsp.Status.REVOKED
     return one.at <= certificate.not_valid_after_utc and at <= one.speaks_until
@@ -377,7 +377,7 @@ def _scheme_name(answer: ocsp.Answer) -> str:
 
 
 def is_list_of_any(encoded: bytes, issuers: Iterable[x509.Certificate]) -> bool:
-    """Whether bytes are a list of revoked certificates that one of these authorities signed.
+    """Return whether bytes are a list of revoked certificates that one of these authorities signed.
 
     Or an answer, of one of them or of a responder of theirs.
     """

@@ -66,7 +66,7 @@ class Opened:
 
     @property
     def is_stamp(self) -> bool:
-        """Whether it is a stamp over the whole, and nobody's signature."""
+        """Return whether it is a stamp over the whole, and nobody's signature."""
         return self.signed is None
 
     @property
@@ -227,7 +227,7 @@ def _check_token(signed: SignedData, certificate: x509.Certificate) -> None:
 def _covered(
     pdf: bytes, field: SignatureField, ends: tuple[int, int]
 ) -> tuple[memoryview, memoryview]:
-    """What a signature covers, which has to be all but itself."""
+    """Return the bytes that a signature covers, which must be all but itself."""
     start, hole, resume, rest = field.byte_range
     first, last = field.place
     is_whole = start == 0 and resume + rest in ends and first < hole < resume <= last

@@ -242,7 +242,7 @@ def _read(encoded: bytes) -> _Cms:
 
 
 def _lists(held: bytes, attributes: Mapping[bytes, bytes]) -> list[bytes]:
-    """What says that certificates were not revoked; what cannot be read says nothing."""
+    """Collect proofs that certificates were not revoked; skip what cannot be read."""
     found: list[bytes] = []
     kept = [partial(archived, attributes[one]) for one in _REVOCATION if one in attributes]
     for read in (partial(from_cms, held), *kept):
@@ -312,7 +312,7 @@ def _key_id(certificate: x509.Certificate) -> bytes | None:
 
 
 def _stated(stamp: _Cms) -> tuple[tuple[Hash, bytes], int]:
-    """What a stamp is over (hash and digest), and the time that it states."""
+    """Return the hash and digest under a stamp, and the time that it states."""
     if stamp.content_type != TST_INFO or stamp.content is None:
         raise SignatureFault(Reason.NOT_READ, "not a time stamp")
     parts = der.children(der.read_whole(stamp.content, der.SEQUENCE))

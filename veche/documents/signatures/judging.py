@@ -1,4 +1,4 @@
-"""What is the same for signatures in any kind of file: who, when, and is it proven.
+"""Rules that are the same for signatures in any kind of file: signer, time, proofs.
 
 Time is walked backwards: the last stamp has to be good now, a signature or a stamp before it at the
 time that the stamp over it proves (as RFC 4998 chains do). So a file outlives its certificates.
@@ -76,11 +76,11 @@ class Claim(Protocol):
 
     @property
     def name(self) -> str:
-        """Of its place in the file."""
+        """Name of its place in the file."""
 
     @property
     def is_stamp(self) -> bool:
-        """Whether it is a stamp over the whole, and nobody's signature."""
+        """Return whether it is a stamp over the whole, and nobody's signature."""
 
     @property
     def stamped_at_ms(self) -> int | None:
@@ -151,7 +151,7 @@ class Judge:
             self._signers.append(signed)
 
     def signer(self, name: str) -> Signed | None:
-        """Who signed in a place; None if that signature was not taken, or does not hold."""
+        """Return the signer in a place; None if that signature was not taken, or does not hold."""
         return next((one for one in self._signers if one.field == name), None)
 
     def certificates(self, name: str) -> set[bytes]:
@@ -159,7 +159,7 @@ class Judge:
         return {one.certificate_sha256 for one in self._signers if one.field == name}
 
     def report(self, document_sha256: bytes | None) -> Report:
-        """What is known of the whole file.
+        """Report on the whole file.
 
         Args:
             document_sha256: Of what was there before anyone signed; None: that is not known.
@@ -197,7 +197,7 @@ class Judge:
     def _is_good_stamp(
         self, one: Claim, certificate: x509.Certificate, moment: dt.datetime
     ) -> bool:
-        """Whether a stamp's time counts; a certificate without newer lists is only remarked."""
+        """Return whether a stamp's time counts; a certificate without newer lists gets a remark."""
         name = one.name
         standing = self._standing(certificate, self._proven_at, one.stamped_by)
         if standing.is_revoked:

@@ -1,4 +1,4 @@
-"""What is said of a signed file: the verdict, its reasons, who signed."""
+"""The report on a signed file: the verdict, its reasons, the signers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(enum.Enum):
-    """What a checker can rely on."""
+    """A verdict on which a checker can rely."""
 
     SEALED = "sealed"
     """Every rule holds: who signed what and when is proven."""

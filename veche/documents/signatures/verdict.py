@@ -124,7 +124,7 @@ def list_addresses(pdf: bytes) -> list[str]:
 
 
 def begins_signed(pdf: bytes) -> bool:
-    """Whether a beginning of the file is a signed file that all readers read alike.
+    """Return whether a beginning of the file is a signed file that all readers read alike.
 
     Who makes such a file keeps to that; what breaks it was added by somebody who wanted it unseen.
     """
@@ -193,7 +193,7 @@ def _split(document: Document, parts: Sequence[Revision]) -> _Split:
 
 
 def _others(document: Document, split: _Split, by: Trusted) -> Report | None:
-    """What is said of the signatures of other programs, by the file as they left it.
+    """Report on the signatures of other programs, by the file as they left it.
 
     Raises:
         PdfError: They cannot be read, or are by a certificate of ours, whose signatures have our
@@ -289,7 +289,7 @@ class _Walk:
             self._judge.find(Reason.OPEN_TAIL)
 
     def _judge_clauses(self) -> None:
-        """Whoever signs the whole signs each of their clauses too, by the same certificate."""
+        """Require that signers of the whole sign each of their clauses, by the same certificate."""
         signed = {field.field for field in self._fields}
         for name, own in self._clauses.items():
             clause, whole = self._judge.certificates(name), self._judge.certificates(own)

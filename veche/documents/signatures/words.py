@@ -1,4 +1,4 @@
-"""What a person reads of a verdict: on the command line, in a chat."""
+"""Verdicts in words, for the command line and for chats."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _catalogue() -> Catalogue:
 def words_of(
     report: Report, locale: str, anchors: Sequence[NamedAnchor] = (), file_sha256: bytes = b""
 ) -> str:
-    """What a report says: the verdict, who signed and when, why it is not green; plain text.
+    """Write a report in plain text: the verdict, who signed and when, why it is not green.
 
     The texts of a file (names, fields) are on one line each, without characters that would turn or
     hide a part of it.
@@ -151,7 +151,7 @@ def _lines(report: Report, locale: str, anchors: Sequence[NamedAnchor]) -> Itera
 
 
 def _digests(report: Report, locale: str, file_sha256: bytes) -> Iterator[str]:
-    """That of the file, which changes with each signature, and that of what was signed."""
+    """List the digest of the file, which each signature changes, and that of the signed content."""
     words, signed = _catalogue(), report.document_sha256
     if file_sha256:
         yield words.text(locale, "SHA-256 of this file: {digest}", digest=file_sha256.hex())

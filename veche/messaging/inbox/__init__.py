@@ -1,1 +1,1 @@
-"""What comes from the homeserver: stored first, acted on afterwards, healed all the time."""
+"""Events from the homeserver: stored first, acted on afterwards, healed all the time."""

@@ -53,7 +53,7 @@ class Row:
 
 
 def is_for_an_answer(event_type: str, event: Mapping[str, Any]) -> bool:
-    """Whether somebody waits for what becomes of an event, as far as it shows.
+    """Return whether somebody waits for what becomes of an event, as far as it shows.
 
     A notice is never answered: bots would talk with one another for ever (Matrix spec, m.notice).
     """
@@ -148,7 +148,7 @@ def invite_of(room_id: str, invite: object, bot: UserId, since: str) -> dict[str
 
 
 def is_first_join(event: Mapping[str, Any], bot: UserId) -> bool:
-    """Whether ``bot`` joins by it: nothing before it concerns the bot."""
+    """Return whether ``bot`` joins by it: nothing before it concerns the bot."""
     if event.get("type") != MEMBER or event.get("state_key") != bot:
         return False
     unsigned = event.get("unsigned")

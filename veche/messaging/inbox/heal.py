@@ -87,7 +87,7 @@ _gaps = metrics.counter("veche_inbox_gaps_total", "Rooms where more was missed t
 
 @attrs.frozen
 class _Healed:
-    """What one healing read.
+    """The events that one healing read.
 
     Attributes:
         rows: In order within each room.

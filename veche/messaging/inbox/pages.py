@@ -1,4 +1,4 @@
-"""What people do on pages: typed rows of the inbox, beside the events of the room.
+"""Acts of people on pages: typed rows of the inbox, beside the events of the room.
 
 So a page act is durable, keeps the order of its room, is done once, and by whichever process holds
 the bot. Its id is one that no homeserver gives (``page:…``, which the intake refuses), derived from
@@ -118,7 +118,7 @@ def is_known(txn: Cursor, event_id: EventId, digest: bytes) -> bool:
 
 
 def outcome(txn: Cursor, event_id: EventId) -> Outcome:
-    """What became of an act.
+    """Return the outcome of an act.
 
     Raises:
         NotFoundError: No such act was handed in, or longer ago than keys are kept.
@@ -147,7 +147,7 @@ def topic_of(event_id: EventId) -> str:
 
 
 def is_page(event_id: str) -> bool:
-    """Whether a row came from a page."""
+    """Return whether a row came from a page."""
     return event_id.startswith(PAGE)
 
 

@@ -79,7 +79,7 @@ _lag_s = metrics.histogram(
 
 @attrs.frozen
 class Ports:
-    """What the worker asks of the crypto.
+    """The operations that the worker needs from the crypto.
 
     Attributes:
         opener: Opens encrypted events.
@@ -105,7 +105,7 @@ class Ports:
 
 @attrs.frozen
 class _Outcome:
-    """What one transaction came to.
+    """The outcome of one transaction.
 
     Attributes:
         next_at_ms: When the next room is due, None if none is.

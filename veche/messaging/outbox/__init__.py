@@ -1,4 +1,4 @@
-"""What leaves for the homeserver: written with its cause, sealed once, sent until acknowledged."""
+"""Messages to the homeserver: written with their cause, sealed once, sent until acknowledged."""
 
 from veche.messaging.outbox.append_store import append
 from veche.messaging.outbox.store import (

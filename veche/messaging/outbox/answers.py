@@ -1,4 +1,4 @@
-"""What each answer of the homeserver means for a row of the outbox; pure.
+"""Meaning of each homeserver answer for a row of the outbox; pure.
 
 Source: the table of the Matrix design (way out); Synapse 1.163, measured.
 """
@@ -27,7 +27,7 @@ GUARD_KEY: Final = "org.veche.reason"
 
 
 class Do(enum.Enum):
-    """What to do with the row."""
+    """The next step for a row."""
 
     DONE = "done"
     """It is there already."""
@@ -41,7 +41,7 @@ class Do(enum.Enum):
 
 @attrs.frozen
 class Verdict:
-    """What to do with the row, and why.
+    """The next step for a row, and the reason.
 
     Attributes:
         reason: For ``GIVE_UP``.

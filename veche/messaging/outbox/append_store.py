@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @attrs.define
 class Said:
-    """What a transaction appended that hands it on itself: the row, for a bot and room.
+    """A row that its transaction hands on itself, with its bot and room.
 
     Attributes:
         sealed: Its bytes, the device and the moment, where they are known before it is written.

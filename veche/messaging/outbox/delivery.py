@@ -92,7 +92,7 @@ def _is_same(wanted: Mapping[str, Any], event: Mapping[str, Any], ready: Ready) 
 
 
 async def is_in_room(client: MatrixClient, bot: UserId, room_id: RoomId) -> bool:
-    """Whether the homeserver says that a bot is in a room."""
+    """Return whether the homeserver says that a bot is in a room."""
     target = path("rooms", room_id, "state", "m.room.member", bot)
     try:
         content = await client.call("GET", target, user=bot)

@@ -1,4 +1,4 @@
-"""What was sent and is not written down yet.
+"""Marks of messages that were sent but are not written down yet.
 
 Writing down each acknowledgement by itself would cost a transaction a message. So it rides with the
 next transaction of the sender or of the worker, or with one of its own when none comes. If the

@@ -33,7 +33,7 @@ SEALED: Final = "sealed"
 
 
 class State(enum.IntEnum):
-    """What became of a row; below 2 it is to be done."""
+    """The state of a row; below 2 it is still to do."""
 
     NEW = 0
     SEALED = 1
@@ -110,7 +110,7 @@ def announce(txn: Cursor, bot: UserId, room_id: RoomId) -> None:
 
 
 def is_said(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> bool:
-    """Whether something was said already; forgotten as long after as rows are kept."""
+    """Return whether something was said already; forgotten as long after as rows are kept."""
     txn.execute(
         "SELECT 1 FROM runtime.outbox WHERE room_id = %s AND effect_id = %s", (room_id, effect_id)
     )
@@ -166,7 +166,7 @@ class OutboxRow:
 
     @property
     def is_sealable(self) -> bool:
-        """Whether it can be encrypted: clients read state, and some kinds of events, in clear."""
+        """Return whether it can be encrypted; clients read state and some event types in clear."""
         return self.state_key is None and self.event_type not in NEVER_ENCRYPTED
 
 
@@ -262,7 +262,7 @@ def target(
 
 @attrs.frozen
 class SealedRow:
-    """What is fixed when a row is sealed."""
+    """The parts of a row that are fixed when it is sealed."""
 
     effect_id: EffectId
     sealed: str

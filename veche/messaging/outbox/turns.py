@@ -86,7 +86,7 @@ class Ready:
 
 @attrs.define
 class Turn:
-    """What one transaction found and did.
+    """The findings and acts of one transaction.
 
     Attributes:
         mark: Of the room's work; None if there is no saying when it is done.
@@ -111,7 +111,7 @@ class Turn:
 
 @attrs.define
 class Handover:
-    """What a transaction has bots say, to be handed on once it is committed.
+    """Messages of a transaction, to be handed on once it is committed.
 
     Attributes:
         rooms: Where something waits to be sent: (bot, room id).
@@ -146,7 +146,7 @@ class _CannotSealError(Exception):
 
 
 class _UnresolvedError(Exception):
-    """What a row relates to was not sent yet."""
+    """The event to which a row relates was not sent yet."""
 
 
 class Turns:
@@ -363,7 +363,7 @@ def _can_wait(row: OutboxRow, now_ms: int) -> bool:
 
 
 def _edited(row: OutboxRow) -> str | None:
-    """What a row edits: its edits leave in their order, so that the newest words stay."""
+    """Return the event that a row edits; edits leave in order, so that the newest text stays."""
     is_edit = row.relation is not None and row.relation.kind is RelationKind.REPLACE
     return f"edit of {row.relation.target}" if row.relation and is_edit else None
 

@@ -1,4 +1,4 @@
-"""What a service is to webhooks: its events, and the rules of its operator."""
+"""The interface of a service to webhooks: its events, and its operator's rules."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Feed(Protocol):
 
 @attrs.frozen
 class Rules:
-    """What the operator has set.
+    """The operator's settings.
 
     Attributes:
         institution: Who sends, as in the log of acts.

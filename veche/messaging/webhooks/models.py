@@ -78,7 +78,7 @@ class WebhooksView(Wire):
 
 
 class Delivery(Wire, Generic[E]):
-    """What a target gets, beside ``signatures``.
+    """The body that a target gets, beside ``signatures``.
 
     Attributes:
         v: 1.

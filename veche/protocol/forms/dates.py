@@ -71,7 +71,7 @@ def parse_date(field: Field, raw: object, context: FieldContext) -> str:
 
 
 def is_relative(text: str) -> bool:
-    """Whether a text names a day by today: "yesterday", "tomorrow, 18:30"."""
+    """Return whether a text names a day by today: "yesterday", "tomorrow, 18:30"."""
     return any(word.strip(",.") in _RELATIVE for word in fold(text[:DATE_CHARACTERS_MAX]).split())
 
 

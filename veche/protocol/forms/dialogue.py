@@ -58,7 +58,7 @@ _DAYS: Final = frozenset({FieldKind.DATE, FieldKind.DATE_TIME})
 
 
 class Event(enum.Enum):
-    """What an input is to the dialogue."""
+    """The kind of an input to the dialogue."""
 
     ANSWER = "answer"
     FILLED = "filled"
@@ -89,7 +89,7 @@ class _Turn:
 
 @attrs.frozen
 class Rule:
-    """What happens on an event in a mode.
+    """The rule for an event in a mode.
 
     Attributes:
         do: Gives the next state and what is said.

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, for the kinds that forms mostly ask for.
+"""Detection of a file's type by its first bytes, for the types that forms mostly ask for.
 
 The sender's word for it is no evidence: a file that was decrypted with a wrong key is noise, and
 this is the only place where that shows (AES-CTR authenticates nothing).

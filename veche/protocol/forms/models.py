@@ -48,7 +48,7 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,16}")
 
 
 class FieldKind(enum.StrEnum):
-    """What a field asks for; each kind has one parser."""
+    """The type of a field's value; each type has one parser."""
 
     TEXT = "text"
     """One line."""

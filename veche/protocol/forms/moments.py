@@ -148,7 +148,7 @@ def _offset(zone: str) -> dt.timezone | None:
 
 
 def _zone_names(moment: dt.datetime, context: FieldContext) -> set[str]:
-    """What the zone is called at a moment: as we show it, and its IANA name."""
+    """Return the names of the zone at a moment: as we show it, and its IANA name."""
     tag = "en_GB" if context.language == "en" else context.language
     shown = get_timezone_name(moment, "short", locale=tag)
     return {fold(shown), fold(context.time_zone)}

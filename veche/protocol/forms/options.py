@@ -118,7 +118,7 @@ def country_codes() -> frozenset[str]:
 
 
 def is_numbered(field: Field) -> bool:
-    """Whether the choices of a field can be answered by number.
+    """Return whether the choices of a field can be answered by number.
 
     Not if a label or id is itself a number of the list: "2" would mean two things.
     """

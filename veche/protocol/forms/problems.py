@@ -1,4 +1,4 @@
-"""What can be wrong with an answer: each problem with its text, which says what would be right."""
+"""Problems of an answer, each with a text that says what would be right."""
 
 from __future__ import annotations
 

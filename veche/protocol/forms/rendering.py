@@ -1,4 +1,4 @@
-"""What the dialogue says to persons: questions, reviews and refusals as documents."""
+"""The dialogue's words to people: questions, reviews and refusals as documents."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def review_doc(
 
 
 def output_doc(form: Form, output: Output, catalogue: Catalogue, context: FieldContext) -> Doc:
-    """What an output of the dialogue says, as a document."""
+    """Render an output of the dialogue as a document."""
     language = context.language
     match output:
         case Ask():
@@ -148,7 +148,7 @@ def output_doc(form: Form, output: Output, catalogue: Catalogue, context: FieldC
 
 
 def buttons(output: Output, context: FieldContext) -> tuple[FieldChoice, ...]:
-    """What can be pressed instead of typing; the ids are those that ``Pressed`` takes.
+    """List the buttons to press instead of typing; ``Pressed`` takes their ids.
 
     First the answers of a question, then commands. A network that shows fewer buttons may leave
     out any of them: the document says how to do without.
@@ -218,7 +218,7 @@ def _hint(field: Field, catalogue: Catalogue, context: FieldContext) -> list[Blo
 def _so_far(
     field: Field, value: Value | None, catalogue: Catalogue, context: FieldContext, cut: int
 ) -> list[Block]:
-    """What skipping does here: keeps the answer so far, or leaves an optional one empty."""
+    """Explain what skipping does here: it keeps the answer so far, or leaves the field empty."""
     language = context.language
     skip, clear = shown_word(Command.SKIP, language), shown_word(Command.CLEAR, language)
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""What the dialogue of a form keeps, what it hears and what it says."""
+"""The state, inputs and outputs of a form's dialogue."""
 
 from __future__ import annotations
 

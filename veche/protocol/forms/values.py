@@ -66,7 +66,7 @@ def _check_region(_: object, __: object, region: str) -> None:
 
 @attrs.frozen
 class FieldContext:
-    """Who answers, where and when.
+    """The person who answers, the place and the time.
 
     Attributes:
         language: One of ``LANGUAGES``: how numbers, dates and names are read and shown.
@@ -87,7 +87,7 @@ Parser = Callable[["Field", object, FieldContext], Value]
 
 
 def is_time_zone(name: object) -> bool:
-    """Whether ``name`` is a time zone of the IANA database."""
+    """Return whether ``name`` is a time zone of the IANA database."""
     if not isinstance(name, str) or not name.isascii():
         return False
     try:
@@ -139,7 +139,7 @@ def plain_of(field: Field, raw: object) -> str:
 
 
 def is_empty(raw: object) -> bool:
-    """Whether an answer says nothing: None, blank text, an empty list or object."""
+    """Return whether an answer says nothing: None, blank text, an empty list or object."""
     if isinstance(raw, str):
         return not raw.strip()
     return raw is None or (isinstance(raw, list | tuple | Mapping) and not raw)

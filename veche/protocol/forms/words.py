@@ -20,7 +20,7 @@ QUOTES: Final = "\"'“”„«»‘’‚`"
 
 
 class Command(enum.StrEnum):
-    """What a person can always say instead of an answer."""
+    """A command that a person can always give instead of an answer."""
 
     BACK = "back"
     """To the question before."""
@@ -113,7 +113,7 @@ def shown_yes_no(is_yes: bool, language: str) -> str:
 
 
 def yes_or_no(text: str) -> bool | None:
-    """What a word means, in any of the languages; None if neither."""
+    """Interpret a word as yes or no, in any of the languages; None if it is neither."""
     return _MEANING.get(fold(text).rstrip("!."))
 
 

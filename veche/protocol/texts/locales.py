@@ -1,4 +1,4 @@
-"""What CLDR knows of a language, without what nothing here uses: half of it, a MiB a language."""
+"""CLDR data of a language, without the unused half: about a MiB saved a language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are called, and whom somebody means by what they type."""
+"""Names of people, and look-up of a person by typed text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def name_of(person: UserId, chosen: str, characters_max: int = NAME_CHARACTERS_M
 
 
 def person_named(typed: str, home: str) -> UserId | None:
-    """Whom somebody typed: "bob", "@bob", "@bob:example.org", a link; None: it names nobody.
+    """Return the person typed as "bob", "@bob", "@bob:example.org" or a link; None: nobody.
 
     Args:
         typed: One word.

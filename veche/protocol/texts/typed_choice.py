@@ -1,4 +1,4 @@
-"""What a person typed, compared with choices: by number, label, id, or the start of one.
+"""Matching of typed text to choices: by number, label, id, or the start of one.
 
 People type "1.", "1️⃣", "PAY", "pay 12,50 eur." or "remind", on a phone, in a hurry; all are clear.
 What is not clear is said to be so, never guessed.
@@ -45,11 +45,11 @@ class Choosable(Protocol):
 
     @property
     def id(self) -> str:
-        """What the service is told."""
+        """The id that the service gets."""
 
     @property
     def label(self) -> str:
-        """What the person reads."""
+        """The label that the person reads."""
 
 
 C = TypeVar("C", bound=Choosable)

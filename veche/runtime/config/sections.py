@@ -258,7 +258,7 @@ def marked_paths(section: Section, mark: str) -> Iterator[tuple[str, Path]]:
 
 
 def file_faults(path: Path, sections: Mapping[str, Section]) -> list[Fault]:
-    """What is wrong with the files that a configuration names: secrets, and what else is given."""
+    """Find problems in the files that a configuration names: secrets, and other files."""
     faults = []
     for name, section in sections.items():
         for key, secret in marked_paths(section, SECRET):
@@ -275,7 +275,7 @@ def file_faults(path: Path, sections: Mapping[str, Section]) -> list[Fault]:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Whether the field is a ``SecretPath``, or may be one."""
+    """Return whether the field is a ``SecretPath``, or may be one."""
     return _is_marked(field, SECRET)
 
 
@@ -339,7 +339,7 @@ class _Reader:
 
 
 def nearest(key: str, known: Collection[str]) -> str:
-    """What to say of an unknown key: the one that was probably meant, or all there are."""
+    """Suggest a known key for an unknown one: the one probably meant, or all there are."""
     close = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
 

@@ -28,7 +28,7 @@ KeyPath = tuple[str | int, ...]
 
 @attrs.frozen
 class YamlDocument:
-    """What a file says, and where.
+    """The content of a file, with the place of each value.
 
     Attributes:
         content: Dicts with text keys, lists, texts, numbers, booleans, None.

@@ -32,7 +32,7 @@ _MXC_CHARACTERS_MAX: Final = 512
 
 @attrs.frozen
 class FileKey:
-    """What decrypts a file, from its ``EncryptedFile``.
+    """The key that decrypts a file, from its ``EncryptedFile``.
 
     Attributes:
         mxc: Where the ciphertext is.
@@ -71,7 +71,7 @@ def encrypt_file(plain: bytes) -> tuple[bytes, dict[str, Any]]:
 
 
 def read_file_key(file: Mapping[str, Any], *, where: str = "file") -> FileKey:
-    """What an ``EncryptedFile`` says, its form checked.
+    """Parse an ``EncryptedFile`` and check its form.
 
     Raises:
         MalformedError: A part is missing or wrong, the hash above all.

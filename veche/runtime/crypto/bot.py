@@ -52,7 +52,7 @@ TASKS_MAX: Final = 10
 
 
 class State(enum.Enum):
-    """What a device in this process is doing."""
+    """The state of a device in this process."""
 
     STOPPED = "stopped"
     STANDBY = "standby"
@@ -61,7 +61,7 @@ class State(enum.Enum):
 
 @attrs.frozen
 class CryptoParts:
-    """What the devices of all bots of a process share.
+    """The parts that the devices of all bots of a process share.
 
     Attributes:
         directory: The one ``People`` of the process.
@@ -103,7 +103,7 @@ class BotDevice:
 
     @property
     def is_writer(self) -> bool:
-        """Whether this process speaks for the bot now."""
+        """Return whether this process speaks for the bot now."""
         return self.state is State.WRITER
 
     @property
@@ -117,7 +117,7 @@ class BotDevice:
 
     @property
     def sealer(self) -> Sealer:
-        """What seals for the bot.
+        """The sealer of the bot.
 
         Raises:
             LostWriterError: This process does not speak for the bot.

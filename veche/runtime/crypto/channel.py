@@ -79,7 +79,7 @@ class OlderAccountError(Exception):
 
 @attrs.frozen
 class Answer:
-    """What the channel brought, as far as it has the right form."""
+    """The well-formed part of an answer on the channel."""
 
     position: str
     to_device_since: str | None
@@ -92,7 +92,7 @@ class Answer:
 
 @attrs.define
 class Taken:
-    """What one answer did.
+    """The effects of one answer.
 
     Attributes:
         sessions: Ids of the sessions whose keys came, by room.
@@ -133,7 +133,7 @@ class Channel:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether all that was sent before the present poll has been taken, as far as one knows.
+        """Return whether everything sent before the present poll has been taken.
 
         Not at the start, not after a failure, not while more is there than one answer brings.
         """

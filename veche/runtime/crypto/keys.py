@@ -76,7 +76,7 @@ class OperatorKey:
         return OperatorKey(self.secret, first)
 
     def to_bytes(self) -> bytes:
-        """What its file has."""
+        """Return the content of its file."""
         return self.secret + self.first
 
     def pickle_key(self, user_id: str, device_id: str) -> bytes:

@@ -59,7 +59,7 @@ class Locks:
         return await self._call(self._try_take, user_id, on_error=False)
 
     async def is_held(self, user_id: str) -> bool:
-        """Whether we still have the lock: asks the connection."""
+        """Return whether we still have the lock: asks the connection."""
         if user_id not in self._held:
             return False
         return await self._call(_ping, on_error=False) and user_id in self._held

@@ -1,4 +1,4 @@
-"""What an operator does to the devices of bots, by ``veche crypto …``.
+"""Operator commands on the devices of bots: ``veche crypto …``.
 
 Each is one transaction, safe while bots run: a running writer loses its epoch, drops everything it
 had in memory, and starts again from what is stored.
@@ -34,7 +34,7 @@ class NoSuchBotError(RefusedError):
 
 @attrs.frozen
 class Rekeyed:
-    """What ``rekey`` did.
+    """The result of ``rekey``.
 
     Attributes:
         identity_count: Identities that are sealed under the new key now.
@@ -47,7 +47,7 @@ class Rekeyed:
 
 @attrs.frozen
 class BotKeys:
-    """What people may know of a bot's keys.
+    """The public facts about a bot's keys.
 
     Attributes:
         user_id: The bot.

@@ -1,4 +1,4 @@
-"""What encryption counts."""
+"""Metrics of encryption."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ ASKED_MAX: Final = 10_000
 
 @attrs.frozen
 class Opened:
-    """What an event says.
+    """The decrypted content of an event.
 
     Attributes:
         event_type: The type inside the encryption.
@@ -68,7 +68,7 @@ class Opener:
         self._forgot_s = time.monotonic()
 
     def __call__(self, txn: Cursor, bot: UserId, event: Mapping[str, Any], /) -> Opened:
-        """What an event says, and how sure it is that its sender said it.
+        """Return the content of an event, and how sure it is that its sender wrote it.
 
         Args:
             txn: Of the transaction that handles the event; one row is written, and at somebody's
@@ -100,7 +100,7 @@ class Opener:
         devices.await_writer(txn, bot)
 
     def has_come(self, txn: Cursor, bot: UserId, room_id: RoomId, wanted: WaitsForKey) -> bool:
-        """Whether a key is there that was not, or one from an earlier message on."""
+        """Return whether a key is there that was not, or one from an earlier message on."""
         found = sessions.first_index(txn, bot, room_id, wanted.session_id)
         return found is not None and (wanted.first_index is None or found < wanted.first_index)
 
@@ -154,7 +154,7 @@ class Opener:
         )
 
     def _was_asked(self, row: OpeningRow) -> bool:
-        """Whether the directory answered since this device was first missing in it."""
+        """Return whether the directory answered since this device was first missing in it."""
         device = (row.sender, row.sender_curve25519)
         answers = self._people.answers(row.sender)
         if answers > self._asked.setdefault(device, answers):

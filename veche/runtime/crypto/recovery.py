@@ -1,4 +1,4 @@
-"""What to do about messages that nobody here can read.
+"""Recovery of messages that nobody here can read.
 
 The inbox waits quietly first: keys and events travel apart. Then, once an hour and device at most,
 a new Olm session is opened with the sender's devices and ``m.dummy`` said in it, after which strict
@@ -49,7 +49,7 @@ _REFUSALS: Final = frozenset({UNVERIFIED, BLACKLISTED})
 
 
 class HintKind(enum.Enum):
-    """What a person is told whose message was not read."""
+    """The kind of hint to a person whose message was not read."""
 
     SEND_AGAIN = "send_again"
     """I could not read your last message. Please send it again."""
@@ -73,7 +73,7 @@ class Hint:
 
 
 class CryptoPorts(Protocol):
-    """What encryption asks of the rest of the runtime; each call in a transaction."""
+    """The operations that encryption needs from the runtime; each call in a transaction."""
 
     def wake(
         self, txn: Cursor, bot: UserId, room_id: RoomId, session_ids: Sequence[str], now_ms: int, /
@@ -144,7 +144,7 @@ class Recovery:
             await self._database.run("crypto.old", people.mark_old, bot, old_ms, OLD_A_ROUND_MAX)
 
     def _waiting(self, txn: Cursor) -> list[Unreadable]:
-        """What cannot be read still; what could be since its key came is forgotten."""
+        """List messages that are still unreadable; forget those whose key has come."""
         bot = self._writer.user_id
         rooms.drop_readable(txn, bot, self._writer.device_no)
         return rooms.unreadable(txn, bot, WAITING_MAX)

@@ -312,7 +312,7 @@ class Sealer:
         return self._keep(room_id, _Cached(session, stored[0]))
 
     def _is_current(self, cached: _Cached, row: SealingRow, now_ms: int) -> bool:
-        """Whether a session may seal as it is: nothing changed since it was settled."""
+        """Return whether a session may seal as it is: nothing changed since it was settled."""
         return (
             _is_committed(cached, row)
             and row.is_encrypted
@@ -461,7 +461,7 @@ class Sealer:
         return tuple(map(UserId, cached.unreadable_by)) if cached is not None else ()
 
     def is_encrypted(self, txn: Cursor, room_id: RoomId) -> bool:
-        """Whether what is said in the room must be sealed.
+        """Return whether what is said in the room must be sealed.
 
         It is remembered. That a room is plain may change, so the transaction demands it, and runs
         again where it is not so any more.
@@ -480,13 +480,13 @@ class Sealer:
 
 
 def _is_committed(cached: _Cached, row: SealingRow) -> bool:
-    """Whether what is in memory is what was committed."""
+    """Return whether what is in memory is what was committed."""
     is_same = cached.session_id == row.session_id
     return is_same and cached.session.message_index == row.message_count
 
 
 def _is_meant(audience: str, reader: Reader, device: PeerDevice) -> bool:
-    """Whether a device is of an audience, see ``ports.Sealer``."""
+    """Return whether a device is of an audience, see ``ports.Sealer``."""
     is_signed = device.is_cross_signed and reader.identity.master_key == audience
     return audience in (EVERY_DEVICE, device.ed25519) or is_signed
 

@@ -239,7 +239,7 @@ class Publication:
 
 
 def check_shown(shown: Json, own: OwnKeys, identity: Identity) -> bool:
-    """Whether the identity is public already, from an answer of ``/keys/query`` about ourselves.
+    """Return whether the identity is public already, by our own ``/keys/query``.
 
     Raises:
         StoppedError: Our device, or the identity, is there with keys that are not ours.

@@ -96,7 +96,7 @@ class People:
         return len({bridge_of(one, self.bridges) or one for one in known})
 
     def is_unreachable(self, user_id: str) -> bool:
-        """Whether the last attempt to ask for a person failed, a short while ago."""
+        """Return whether the last attempt to ask for a person failed, a short while ago."""
         return user_id in self._unreachable
 
     def answers(self, user_id: str) -> int:
@@ -183,12 +183,12 @@ class People:
 
 
 def is_own(user_id: str, bot: str) -> bool:
-    """Whether a person is of the bot's own homeserver."""
+    """Return whether a person is of the bot's own homeserver."""
     return user_id.partition(":")[2] == bot.partition(":")[2]
 
 
 def _is_answered(answer: object, user_id: str) -> bool:
-    """Whether an answer speaks of a person: their server is not among those that failed."""
+    """Return whether an answer speaks of a person: their server is not among those that failed."""
     if not isinstance(answer, dict):
         return False
     failures = answer.get("failures")
@@ -197,7 +197,7 @@ def _is_answered(answer: object, user_id: str) -> bool:
 
 
 def _may_be_partial(answer: object, user_id: str, bot: UserId) -> bool:
-    """Whether a person of another server has devices and no identity in an answer."""
+    """Return whether a person of another server has devices and no identity in an answer."""
     if is_own(user_id, bot) or not isinstance(answer, dict):
         return False
     devices, masters = answer.get("device_keys"), answer.get("master_keys")
@@ -309,7 +309,7 @@ def identity_view(txn: Cursor, user_id: UserId) -> IdentityView:
 
 
 def unconfirmed(txn: Cursor, user_id: UserId) -> dict[str, str]:
-    """What is there of a person and would count once confirmed; see ``renew_identity``.
+    """Return the new keys of a person that would count once confirmed; see ``renew_identity``.
 
     The identity of now, or, of who has none, devices that came later: keys, and the ids of devices.
     """
@@ -320,7 +320,7 @@ def unconfirmed(txn: Cursor, user_id: UserId) -> dict[str, str]:
 
 
 def has_voucher(txn: Cursor, user_id: UserId) -> bool:
-    """Whether a person has a device that may vouch for what comes later."""
+    """Return whether a person has a device that may vouch for what comes later."""
     return any(may_confirm for _, may_confirm in people.pinned_devices(txn, user_id))
 
 
@@ -330,12 +330,12 @@ def sender_key(txn: Cursor, bot: UserId, event: Mapping[str, Any]) -> str | None
 
 
 def may_confirm(txn: Cursor, bot: UserId, event: Mapping[str, Any]) -> bool:
-    """Whether an encrypted event came from a device that may vouch for what comes later."""
+    """Return whether an encrypted event came from a device that may vouch for what comes later."""
     return people.sender_of(txn, bot, event["room_id"], event["content"].get("session_id"))[1]
 
 
 def is_encrypted(txn: Cursor, room_id: RoomId) -> bool:
-    """Whether the room was ever encrypted; True never becomes False again."""
+    """Return whether the room was ever encrypted; True never becomes False again."""
     return rooms.is_encrypted(txn, room_id)
 
 
@@ -351,7 +351,7 @@ def pin_encrypted(txn: Cursor, room_id: RoomId, content: Mapping[str, Any]) -> N
 
 
 class Hooks:
-    """What encryption learns of rooms, each in the transaction that learns it."""
+    """Events of rooms that encryption needs, each in the transaction that learns it."""
 
     def encrypted(self, txn: Cursor, room_id: RoomId, content: Mapping[str, Any]) -> None:
         """The room's ``m.room.encryption``; an empty one takes nothing back."""
@@ -359,7 +359,7 @@ class Hooks:
             pin_encrypted(txn, room_id, content)
 
     def visibility(self, txn: Cursor, room_id: RoomId, visibility: str) -> None:
-        """Who may read what was said before; a change ends our session in the room."""
+        """Note a change of history visibility; a change ends our session in the room."""
         if rooms.set_history_visibility(txn, room_id, visibility[:VISIBILITY_CHARACTERS_MAX]):
             rooms.drop_sessions_in(txn, room_id)
 

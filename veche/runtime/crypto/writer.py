@@ -90,7 +90,7 @@ class Writer:
 
     @property
     def is_failing(self) -> bool:
-        """Whether so many transactions failed that another process should try."""
+        """Return whether so many transactions failed that another process should try."""
         return self._failure_count >= FAILURES_MAX
 
     async def run(

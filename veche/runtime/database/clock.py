@@ -39,7 +39,7 @@ _ahead_s = metrics.gauge(
 
 @attrs.frozen
 class Reading:
-    """What the database said the time is, between two looks at another clock; seconds, UTC."""
+    """The database's time between two readings of another clock; seconds, UTC."""
 
     before_s: float
     database_s: float
@@ -50,7 +50,7 @@ class Reading:
         return (self.before_s + self.after_s) / 2 - self.database_s
 
     def is_right(self) -> bool:
-        """Whether the other clock may be right, up to ``SLACK_S``."""
+        """Return whether the other clock may be right, up to ``SLACK_S``."""
         return self.before_s - SLACK_S <= self.database_s <= self.after_s + SLACK_S
 
 

@@ -66,7 +66,7 @@ def dsn(folder: Path, database: str = "veche") -> str:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether the server of ``folder`` takes connections."""
+    """Return whether the server of ``folder`` takes connections."""
     try:
         psycopg2.connect(dsn(folder, "postgres")).close()
     except psycopg2.OperationalError:
@@ -137,7 +137,7 @@ class EmbeddedPostgres:
 
     @property
     def pid(self) -> int | None:
-        """Of the server's first process, while it runs."""
+        """Id of the server's first process, while it runs."""
         if self._process is None or self._process.poll() is not None:
             return None
         return self._process.pid

@@ -48,7 +48,7 @@ def sqlstate(error: BaseException) -> str:
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether PostgreSQL may do the same later: what it was given is not to blame."""
+    """Return whether PostgreSQL may do the same later: what it was given is not to blame."""
     return sqlstate(error).startswith(_TROUBLES)
 
 
@@ -84,7 +84,7 @@ class DedicatedSession:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a session, as far as is known."""
+        """Return whether there is a session, as far as is known."""
         return self._connection is not None
 
     async def open(self, **settings: str | int) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from veche.runtime.database.transactions import Cursor
 
     class _Reactor(IReactorFDSet, IReactorThreads, IReactorTime):
-        """What the listener needs."""
+        """The reactor's methods that the listener needs."""
 
 
 logger = logging.getLogger(__name__)
@@ -142,11 +142,11 @@ class _Reader:
         self.broken: Deferred[None] = Deferred()
 
     def fileno(self) -> int:
-        """Of its socket, until ``close``."""
+        """Return the file descriptor of its socket, until ``close``."""
         return self._fileno
 
     def logPrefix(self) -> str:
-        """What the reactor calls it."""
+        """Return its name for the reactor's log."""
         return "postgres notifications"
 
     def doRead(self) -> None:

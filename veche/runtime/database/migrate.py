@@ -266,14 +266,14 @@ def _apply_in(txn: Cursor, step: _Step) -> None:
 
 
 def _remedy(said: str, user: str) -> str:
-    """What gives a role the right that it lacks, after what PostgreSQL said."""
+    """Suggest how to give a role the right that it lacks, after PostgreSQL's message."""
     if found := _PARAMETER.search(said):
         return f"let a superuser run: GRANT SET ON PARAMETER {found[1]} TO {user}"
     return f"{said.splitlines()[0]}; migrate as the role that owns the database"
 
 
 def _pending(txn: Cursor, sets: Sequence[MigrationSet], *, is_current: bool) -> list[_Step]:
-    """What is missing; with ``is_current``, functions too that others have replaced since."""
+    """List missing steps; with ``is_current``, also functions that others replaced since."""
     _check_server(txn)
     is_ours = _has_own_table(txn)
     missing: list[_Step] = []

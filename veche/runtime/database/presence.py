@@ -1,4 +1,4 @@
-"""That this process lives, as the others see it: an advisory lock of a session of its own.
+"""Sign of life of this process for the others: an advisory lock of its own session.
 
 PostgreSQL gives the lock back as it ends the session: at once where the process was killed. It may
 also be lost while the process lives, with its connection. So it says who need not be waited for,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Droppable(Protocol):
-    """What a thread works with."""
+    """The resource with which a thread works."""
 
     def drop(self) -> None:
         """Close the connection, if there is one."""

@@ -166,7 +166,7 @@ def is_cancelled(error: Exception) -> bool:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether ``connect`` failed since the server does not answer or refuses."""
+    """Return whether ``connect`` failed since the server does not answer or refuses."""
     return isinstance(error, psycopg2.OperationalError)
 
 
@@ -287,7 +287,7 @@ class _Session:
         return result
 
     def _trouble(self, error: psycopg2.Error) -> _Trouble:
-        """What the error means; raises it if it is the transaction's own."""
+        """Classify an error; raise it again if it is the transaction's own."""
         trouble = _TROUBLES.get(error.pgcode or "")
         if trouble is None and self._connection is None:
             # Not connected, or broken without a last word of the server.

@@ -69,7 +69,7 @@ def read_roots(paths: Sequence[Path]) -> list[x509.Certificate]:
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:
-    """What is in a file.
+    """Read a file.
 
     Raises:
         MalformedError: More than ``bytes_max``.
@@ -111,7 +111,7 @@ def fetch_answers(questions: Sequence[Question]) -> list[bytes]:
 
 
 def _asked(what: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
-    """What comes from addresses, of which some get a question."""
+    """Fetch answers from addresses; some of them get a question."""
     found = []
     for address, question in what[:LISTS_MAX]:
         if split_address(address).scheme not in ("http", "https"):

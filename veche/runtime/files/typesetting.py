@@ -150,7 +150,7 @@ def _how(path: Path, data: str, more: Mapping[str, str] = NO_INPUTS) -> dict[str
 
 
 def _diagnosis(error: RuntimeError) -> str:
-    """What is wrong, without the values of the data that typst may quote after it."""
+    """Return the cause of an error, without the data values that typst may quote."""
     import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
 
     if not isinstance(error, typst.TypstError):

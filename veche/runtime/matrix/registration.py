@@ -45,5 +45,5 @@ def registration_document(
 
 
 def is_of_namespace(user_id: str, server_name: str, prefix: str = PREFIX) -> bool:
-    """Whether a user id is in the exclusive namespace of the application service of a server."""
+    """Return whether a user id is in the application service's exclusive namespace."""
     return user_id.startswith(f"@{prefix}") and user_id.partition(":")[2] == server_name

@@ -27,7 +27,7 @@ class Member:
 
 
 def readers(txn: Cursor, room_id: RoomId) -> list[tuple[UserId, str]]:
-    """Who is in a room or invited: (user id, ``join`` or ``invite``), our bots too."""
+    """List those in a room or invited, with ``join`` or ``invite``; our bots too."""
     txn.execute(
         "SELECT user_id, membership FROM runtime.room_member"
         " WHERE room_id = %s AND membership IN ('join', 'invite')",

@@ -1,4 +1,4 @@
-"""What the homeserver calls: events pushed in transactions, pings, questions about users.
+"""Endpoints for the homeserver: events pushed in transactions, pings, questions about users.
 
 The usual push comes by ``pushes``, which does without Twisted's HTTP; what is here of HTTP serves
 everything else.
@@ -103,7 +103,7 @@ class Transactions(Resource):
             raise ForbiddenError("Wrong token")
 
     def is_authorized(self, given: bytes) -> bool:
-        """Whether the value of an Authorization header is that of the homeserver."""
+        """Return whether the value of an Authorization header is that of the homeserver."""
         return hmac.compare_digest(given, self._authorization)
 
     def handle(self, kind: bytes, body: bytes, answer: Callable[[int, bytes], None]) -> None:
@@ -153,7 +153,7 @@ def _outcome(result: Failure | None) -> tuple[int, bytes]:
 
 
 def kind_of(target: bytes) -> bytes | None:
-    """What a path asks for, a key of ``METHODS``; None if there is no such route."""
+    """Return the kind of request of a path, a key of ``METHODS``; None if there is none."""
     if not target.startswith(ROOT):
         return None
     kind, slash, rest = target[len(ROOT) :].partition(b"/")

@@ -1,1 +1,1 @@
-"""What verifying a log, or what it has signed, takes without our services."""
+"""Verification of a log, or of what it has signed, without our services."""

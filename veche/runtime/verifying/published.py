@@ -1,4 +1,4 @@
-"""What public sites say of their logs: keys, published heads, proofs."""
+"""Public facts about logs on sites: keys, published heads, proofs."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class Site:
         return newest
 
     def content(self, path: str, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
-        """What is at a path.
+        """Fetch the content at a path.
 
         Raises:
             SiteError: It does not answer, or with more than ``bytes_max``.

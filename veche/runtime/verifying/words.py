@@ -1,4 +1,4 @@
-"""What a function that verifies files for `veche verify` is given, says and raises.
+"""Inputs, results and errors of the functions that verify files for `veche verify`.
 
 A feature adds one by an entry point of the group ``veche.verifiers``: it takes the bytes of a file
 and ``Asked``, and returns the report on a file that holds.
@@ -65,7 +65,7 @@ def plain(text: str) -> str:
 
 
 def witness_words(found: Cosigned | None, what: str, given: Collection[VerifierKey]) -> str:
-    """Who vouches for a log, and since when.
+    """Describe which witnesses vouch for a log, and since when.
 
     Args:
         found: Who has signed; None: no such head is shown.

@@ -1,4 +1,4 @@
-"""Who sends a request, as far as one sees without the database."""
+"""The caller of a request, as far as known without the database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen
 class Caller:
-    """Who asks, as far as one sees without the database.
+    """The caller of a request, as far as known without the database.
 
     Attributes:
         address: As ``client_address``.

@@ -34,7 +34,7 @@ def look_up_apart(reactor: Any, resolve: Callable[..., Any] = getaddrinfo) -> No
 
 
 class _Threads:
-    """What Twisted asks of a pool; the process does not wait for these threads to end."""
+    """The methods of a pool that Twisted needs; the process does not wait for its threads."""
 
     def callInThreadWithCallback(
         self, on_result: Callable[[bool, Any], None], work: Callable[..., Any], *args: Any

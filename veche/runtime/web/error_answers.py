@@ -1,4 +1,4 @@
-"""What is answered to errors, and what is left of them afterwards."""
+"""Answers to errors, and their traces in the log."""
 
 from __future__ import annotations
 

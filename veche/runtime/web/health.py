@@ -1,4 +1,4 @@
-"""Whether the process lives and can work, and its metrics: for whoever runs it."""
+"""Health of the process and its metrics, for its operator."""
 
 from __future__ import annotations
 

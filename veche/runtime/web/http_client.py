@@ -62,7 +62,7 @@ class AnswerTooLargeError(NoAnswerError):
 
 @attrs.frozen
 class Answer:
-    """What the server said.
+    """The server's answer.
 
     Attributes:
         headers: By lower-case name; of a repeated one the last.

@@ -317,7 +317,7 @@ class Outbound:
 
 
 def is_public(address: _Ip) -> bool:
-    """Whether an address is of the public Internet, and only of that.
+    """Return whether an address is of the public Internet, and only of that.
 
     Those that hold another address inside (IPv4-mapped, NAT64, 6to4, Teredo) never are: what a
     gateway makes of them is not ours to know.
@@ -436,7 +436,7 @@ def without_port(name: str) -> str:
 
 
 def is_host(host: str) -> bool:
-    """Whether it can be the name of a host, or an address (RFC 1035 §2.3.1, §2.3.4).
+    """Return whether it can be the name of a host, or an address (RFC 1035 §2.3.1, §2.3.4).
 
     What the resolver or TLS could not encode must not come to them.
     """

@@ -197,7 +197,7 @@ class PublicSite:
 
     @property
     def is_listening(self) -> bool:
-        """Whether it is served now."""
+        """Return whether it is served now."""
         return bool(self._listening)
 
     def listen(self) -> None:
@@ -248,7 +248,7 @@ class _NoPage(_Missing):
 
 
 def client_address(request: IRequest, *, trust_forwarded: bool) -> str:
-    """Who asks, for limits: an IPv4 address, or the /64 network of an IPv6 address.
+    """Return the client's address for limits: IPv4, or the /64 network of IPv6.
 
     Args:
         request: What was asked.

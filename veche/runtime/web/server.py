@@ -411,7 +411,7 @@ class BoundedSite(Site):
         self._drained: Deferred[None] | None = None
 
     def large_body_of(self, method: bytes, path: bytes) -> LargeBody | None:
-        """What a route with larger bodies says of a request, if it is for one."""
+        """Return the rules for large bodies of a request's route, if it has any."""
         fits = (one for one in self._large_bodies if one.method == method)
         return next((one for one in fits if one.path.fullmatch(path)), None)
 

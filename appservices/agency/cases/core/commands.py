@@ -126,7 +126,7 @@ _ENDS: Final = "!. "
 
 
 def is_on(argument: str) -> bool | None:
-    """Whether ``READ_RECEIPTS`` turns it on or off; None: it says neither."""
+    """Return whether ``READ_RECEIPTS`` turns it on or off; None: it says neither."""
     word = argument.strip().casefold()
     return True if word in _ON else False if word in _OFF else None
 
@@ -138,7 +138,7 @@ def as_command(parsed: ParsedCommand | None) -> ParsedCommand | None:
 
 
 def is_form_word(text: str, language: str) -> bool:
-    """Whether a text is no answer of a form but the bare word of a command.
+    """Return whether a text is no answer of a form but the bare word of a command.
 
     Args:
         text: What was typed, without a mark before it.

@@ -111,7 +111,7 @@ class Turn:
         self.emit(CloseQuestions(topics))
 
     def holds(self, condition: Condition | None) -> bool:
-        """Whether a condition of the service holds for the case now; None always does."""
+        """Return whether a condition of the service holds for the case now; None always does."""
         if condition is None:
             return True
         facts = {

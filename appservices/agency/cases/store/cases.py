@@ -57,7 +57,7 @@ class CaseFile:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether nothing said in its room reaches the person yet.
+        """Return whether nothing said in its room reaches the person yet.
 
         Somebody of another homeserver is shown nothing there from before they joined.
         """

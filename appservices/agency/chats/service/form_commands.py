@@ -90,7 +90,7 @@ def ask_again(scene: Conversation, inbound: Inbound, before: CaseFile, command: 
 
 
 def _is_command(scene: Conversation, file: CaseFile, text: str) -> bool:
-    """Whether a text is the bare word of a command, and no answer that the form offers now."""
+    """Return whether a text is a bare command word, and no answer that the form offers."""
     language = scene.language_of(file.person)
     if not is_form_word(text, language):
         return False

@@ -167,7 +167,7 @@ def haystack(definition: ServiceDefinition, language: str, *names: str) -> str:
 
 
 def is_found(query: str, folded: str) -> bool:
-    """Whether every word of a query is in a ``haystack``; the beginning of a word is enough."""
+    """Return whether every word of a query, or its beginning, is in a ``haystack``."""
     return all(f" {word}" in f" {folded}" for word in _words(query).split())
 
 
@@ -189,7 +189,7 @@ def stems(word: str) -> Sequence[str]:
 
 
 def is_small_talk(text: str) -> bool:
-    """Whether a text is no more than a greeting or thanks."""
+    """Return whether a text is no more than a greeting or thanks."""
     return len(_words(text).split()) <= _SMALL_WORDS and not _meaningful(text)
 
 

@@ -416,7 +416,7 @@ class ServiceDefinition:
 
     @property
     def pays(self) -> bool:
-        """Whether a fee may be asked for."""
+        """Return whether a fee may be asked for."""
         return bool(self.fees)
 
     @property
@@ -426,10 +426,10 @@ class ServiceDefinition:
 
     @property
     def signs(self) -> bool:
-        """Whether a document is signed by persons."""
+        """Return whether a document is signed by persons."""
         return any(isinstance(step, SignStep) for step in self.steps)
 
     @property
     def decides(self) -> bool:
-        """Whether its cases end with a decision."""
+        """Return whether its cases end with a decision."""
         return any(isinstance(step, ReviewStep | DecideStep) for step in self.steps)

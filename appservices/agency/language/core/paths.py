@@ -182,7 +182,7 @@ def _holds(condition: Condition | None, facts: Mapping[str, object]) -> bool:
 
 
 def _takes(step: Step, way: _Way) -> bool:
-    """Whether a case that is decided like this stops at the step."""
+    """Return whether a case that is decided like this stops at the step."""
     match step:
         case ReviewStep() | DecideStep():
             return way is _Way.UNDECIDED

@@ -79,7 +79,7 @@ class Item:
         self.problems.add(self.place, self.path, wrong, right)
 
     def is_kind(self, *names: str) -> bool:
-        """Whether YAML takes it for one of these: ``str``, ``int``, ``bool``, ``map`` and so on."""
+        """Return whether YAML reads it as one of these: ``str``, ``int``, ``bool``, ``map``."""
         return self.node.tag in {_TAG + name for name in names}
 
     def text(self, *, characters_max: int, pattern: str | None = None) -> str | None:

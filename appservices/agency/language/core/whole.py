@@ -48,7 +48,7 @@ def _check_refusal(root: Section, definition: ServiceDefinition) -> None:
 
 
 def can_refuse(definition: ServiceDefinition) -> bool:
-    """Whether a case of this service can be refused, by a desk, a rule, silence, or unpaid."""
+    """Return whether a case can be refused: by a desk, a rule, silence, or unpaid."""
     if any(map(_refuses, definition.steps)):
         return True
     if not any(isinstance(step, ReviewStep) for step in definition.steps):
@@ -58,7 +58,7 @@ def can_refuse(definition: ServiceDefinition) -> bool:
 
 
 def _refuses(step: Step) -> bool:
-    """Whether a step by itself can refuse a case."""
+    """Return whether a step by itself can refuse a case."""
     if isinstance(step, DecideStep):
         return step.decision is Decision.REFUSE
     return isinstance(step, PayStep) and step.unpaid is not None

@@ -159,7 +159,7 @@ class Visit:
         return act.event_id
 
     def is_repeated(self) -> bool:
-        """Whether something was handed in under this key before."""
+        """Return whether something was handed in under this key before."""
         try:
             pages.outcome(self.scene.txn, self.event_id)
         except NotFoundError:
@@ -168,7 +168,7 @@ class Visit:
 
 
 def is_case_id(text: str) -> bool:
-    """Whether it can be the id of a case."""
+    """Return whether it can be the id of a case."""
     return _CASE_ID.fullmatch(text) is not None
 
 

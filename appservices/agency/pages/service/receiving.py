@@ -101,7 +101,7 @@ def _answer(scene: Conversation, answer: PromptAnswer) -> None:
 
 
 def _waits_for_file(scene: Conversation, kept: Kept | None, person: UserId) -> bool:
-    """Whether a file of the case is still fetched; then the person is told so."""
+    """Return whether a file of the case is still fetched; then the person is told so."""
     case_id = kept.purpose.get("case") if kept is not None else None
     if kept is None or not isinstance(case_id, str):
         return False

@@ -144,7 +144,7 @@ def turned(typed: str, currencies: Sequence[str]) -> str | None:
 
 
 def _has_long_payee(words: Sequence[str], currencies: Sequence[str]) -> bool:
-    """Whether an amount comes after several words without a digit: "bob smith 5 EUR"."""
+    """Return whether an amount comes after several words without a digit: "bob smith 5 EUR"."""
     for count in range(_WORDS_MIN, min(_PAYEE_WORDS_MAX, len(words) - 1) + 1):
         if words[count - 1][:1].isdigit():
             return False

@@ -110,5 +110,5 @@ def latin(text: str, characters_max: int) -> str:
 
 
 def is_latin(text: Any) -> bool:
-    """Whether a text is in that set as it is."""
+    """Return whether a text is in that set as it is."""
     return not _NOT_LATIN.search(text)

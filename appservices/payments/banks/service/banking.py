@@ -127,7 +127,7 @@ class Banking:
         return await comparing.compare(self._desk)
 
     def is_own(self, account: str) -> bool:
-        """Whether an account at a bank is one of ours."""
+        """Return whether an account at a bank is one of ours."""
         return any(bank.own.account == account for bank in self._desk.banks.values())
 
     def own(self, bank: str) -> Party:
@@ -164,7 +164,7 @@ class Banking:
         return reference
 
     async def name_check(self, bank: str, account: str, name: str) -> NameMatch:
-        """Whether an account is somebody's of this name; a rail that does not say is ``UNKNOWN``.
+        """Check whether an account has this name; ``UNKNOWN`` if the rail does not say.
 
         How often somebody may ask is the caller's to count.
         """

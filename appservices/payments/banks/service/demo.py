@@ -99,7 +99,7 @@ class DemoRail:
         return read_events(raw)
 
     async def name_check(self, account: str, name: str) -> NameMatch:
-        """Whether an account is somebody's; a bank that does not answer does not know."""
+        """Return whether an account is somebody's; a bank that does not answer does not know."""
         body = json.dumps({"account": account, "name": name}).encode()
         try:
             answer = await self._ask("POST", "/name-check", body)

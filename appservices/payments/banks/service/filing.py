@@ -193,7 +193,7 @@ class _Submit(_Handler):
             hearing.step(order, OrderInput.REJECTED, result["refused"])
 
     def _unsure(self, txn: Cursor, row: store.FileRow, now_ms: int) -> bool:
-        """Whether the bank has said nothing for long."""
+        """Return whether the bank has said nothing for long."""
         self._sent(txn, row, now_ms)
         return stuck_files.watch(txn, self._desk, row, now_ms)
 

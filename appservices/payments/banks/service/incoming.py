@@ -184,7 +184,7 @@ class Incoming:
             self.alarm(entry.key, "the line was told before, with another content")
 
     def _is_told(self, entry: Entry, by: str) -> bool:
-        """Whether other lines, which were told before, are the money of this one."""
+        """Return whether other lines, which were told before, are the money of this one."""
         name = self.bank.name
         found = again.told_lines(self.txn, name, entry, by)
         told = told_again(entry, found, is_stated=by == store.STATEMENT)
@@ -196,7 +196,7 @@ class Incoming:
         return bool(told)
 
     def _is_in_sum(self, entry: Entry, by: str) -> bool:
-        """Whether a payment of a batch was booked in the sum of it; takes one in suspense apart."""
+        """Return whether a batch payment was booked in its sum; if in suspense, split it."""
         if not entry.batch:
             return False
         suspense.lock(self.txn)

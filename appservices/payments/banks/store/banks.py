@@ -302,7 +302,7 @@ def add_line(txn: Cursor, line: LineRow, now_ms: int) -> bytes | None:
 
 
 def has_line(txn: Cursor, bank_name: str, key: str) -> bool:
-    """Whether a line is known."""
+    """Return whether a line is known."""
     txn.execute("SELECT FROM payments.bank_line WHERE bank = %s AND key = %s", (bank_name, key))
     return txn.rowcount == 1
 

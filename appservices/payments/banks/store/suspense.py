@@ -151,7 +151,7 @@ def decided(txn: Cursor, limit: int) -> list[SuspenseOrder]:
 
 
 def has_decided(txn: Cursor, bank_order: str) -> bool:
-    """Whether lines came of an order to a bank, and an operator decided about all of them."""
+    """Return whether lines came for an order, and an operator decided about all of them."""
     txn.execute(
         "SELECT count(*) > 0 AND bool_and(l.state = 'posted' AND EXISTS ("
         "  SELECT FROM payments.suspense_order AS o"

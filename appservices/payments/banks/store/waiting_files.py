@@ -46,7 +46,7 @@ def word_of(txn: Cursor, file_id: str) -> str | None:
 
 
 def lock_taken(txn: Cursor, file_id: str) -> tuple[bool, str | None] | None:
-    """Whether the bank has a file, and the operator's word; None if there is no such file."""
+    """Lock a file; return whether the bank has it, and the operator's word; None: no file."""
     txn.execute(
         "SELECT is_taken, word FROM payments.bank_file WHERE id = %s FOR UPDATE", (file_id,)
     )
@@ -59,7 +59,7 @@ def set_word(txn: Cursor, file_id: str, word: str) -> None:
 
 
 def is_alarmed(txn: Cursor, bank: str, file_id: str) -> bool:
-    """Whether an operator was told of a file already."""
+    """Return whether an operator was told of a file already."""
     txn.execute(
         "SELECT 1 FROM payments.bank_alarm WHERE bank = %s AND about = %s LIMIT 1", (bank, file_id)
     )

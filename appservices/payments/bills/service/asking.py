@@ -149,7 +149,7 @@ def show_all(scene: Conversation, room_id: RoomId, person: UserId) -> None:
 
 
 def _is_too_many(scene: Conversation, organiser: int) -> bool:
-    """Whether somebody asks others so often that it would be a nuisance.
+    """Return whether somebody asks others so often that it would be a nuisance.
 
     Until the transaction ends nobody else begins a bill for them.
     """

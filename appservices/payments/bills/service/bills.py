@@ -174,7 +174,7 @@ def open_of(scene: Conversation, organiser: int) -> list[BillMatter]:
 
 
 def is_open(scene: Conversation, payment: Payment) -> bool:
-    """Whether a share can still be agreed to; True of what is no share."""
+    """Return whether a share can still be agreed to; True of what is no share."""
     if payment.bill is None:
         return True
     file = store.lock_bill(scene.txn, payment.bill)

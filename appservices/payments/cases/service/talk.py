@@ -164,7 +164,7 @@ def _typed(scene: Conversation, inbound: Inbound, place: Place, number: str) -> 
 
 
 def _is_readable(scene: Conversation, inbound: Inbound) -> bool:
-    """Whether what was written counts: what came in clear or from a new device may be anybody's."""
+    """Return whether a message counts; in clear or from a new device, anybody may write it."""
     clear = came_in_clear(scene.txn, inbound) and clear_doc(scene.localizer(inbound.sender))
     why = clear or unconfirmed(scene, inbound)
     if why is not None:

@@ -49,7 +49,7 @@ class FileProblem(enum.Enum):
 
 
 def is_file(inbound: Inbound) -> bool:
-    """Whether a message is a file."""
+    """Return whether a message is a file."""
     msgtype = mapping(inbound.content).get("msgtype")
     return inbound.event_type == "m.room.message" and msgtype in _FILES
 

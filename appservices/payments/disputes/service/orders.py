@@ -110,7 +110,7 @@ def _found(scene: Conversation, person: UserId, number: str) -> str | None:
 
 
 def is_desk(scene: Conversation, person: UserId) -> bool:
-    """Whether somebody decides disputes here, first or on appeal."""
+    """Return whether somebody decides disputes here, first or on appeal."""
     section = scene.section
     return person in section.dispute_desk or person in section.dispute_appeal_desk
 
@@ -234,7 +234,7 @@ def count_waiting(scene: Conversation, person: UserId) -> int:
 
 
 def is_disputable(scene: Conversation, paid: OpenPayment, holder_id: int) -> bool:
-    """Whether somebody may dispute a payment at all, whatever has gone back of it."""
+    """Return whether somebody may dispute a payment at all, whatever has gone back of it."""
     is_known = store.latest_of(scene.txn, paid.payment.id) is not None
     return not is_known and _kind_problem(scene, paid, holder_id) is None
 

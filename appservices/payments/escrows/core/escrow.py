@@ -243,7 +243,7 @@ class Escrow:
 
     @property
     def is_agreed(self) -> bool:
-        """Whether everybody who was asked takes part."""
+        """Return whether everybody who was asked takes part."""
         return all(one.has_agreed for one in self.voters)
 
     @property
@@ -253,7 +253,7 @@ class Escrow:
 
     @property
     def is_decidable(self) -> bool:
-        """Whether k of n can still say the same; if not, the date decides."""
+        """Return whether k of n can still say the same; if not, the date decides."""
         return can_decide([one.to_seller for one in self.voters], self.k)
 
     def voter(self, holder: int) -> Voter | None:
@@ -273,7 +273,7 @@ def outcome(votes: Sequence[int | None], k: int) -> int | None:
 
 
 def can_decide(votes: Sequence[int | None], k: int) -> bool:
-    """Whether k equal votes are there or can still come."""
+    """Return whether k equal votes are there or can still come."""
     counted = Counter(vote for vote in votes if vote is not None)
     return max(counted.values(), default=0) + votes.count(None) >= k
 
@@ -284,7 +284,7 @@ def majority(n: int) -> int:
 
 
 def is_enough(k: int, n: int) -> bool:
-    """Whether k of n can be a rule: nobody alone, and not enough for two outcomes."""
+    """Return whether k of n can be a rule: nobody alone, and not enough for two outcomes."""
     return VOTERS_MIN <= n <= VOTERS_MAX and VOTERS_MIN <= k <= n and 2 * k > n
 
 

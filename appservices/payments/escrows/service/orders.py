@@ -170,7 +170,7 @@ def _tell_many(scene: Conversation, room_id: RoomId, person: UserId) -> bool:
 
 
 def has_many(scene: Conversation, person: UserId) -> bool:
-    """Whether somebody has as many escrows that are not over as there can be.
+    """Return whether somebody has as many escrows that are not over as there can be.
 
     Until the transaction ends nobody else begins one for them.
     """

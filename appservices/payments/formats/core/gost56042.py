@@ -122,7 +122,7 @@ def decoded(data: bytes) -> str:
 
 
 def is_account_key_right(account: str, bic: str) -> bool:
-    """Whether the ninth digit of an account fits the account and its bank.
+    """Return whether the ninth digit of an account fits the account and its bank.
 
     Source: the Bank of Russia's rule for the key: weights 7, 1, 3 over three digits of the BIC and
     the account; the sum of the last digits ends in 0.

@@ -133,7 +133,7 @@ class PersonLink:
 
 
 def is_sbp(text: str) -> bool:
-    """Whether a text begins as a link of the SBP does."""
+    """Return whether a text begins as a link of the SBP does."""
     return text.startswith(_SBP)
 
 

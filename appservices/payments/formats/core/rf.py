@@ -51,7 +51,7 @@ def read(text: str, where: str = "reference") -> str:
 
 
 def is_reference(text: str) -> bool:
-    """Whether ``read`` would take it."""
+    """Return whether ``read`` would take it."""
     try:
         read(text)
     except MalformedError:
@@ -60,7 +60,7 @@ def is_reference(text: str) -> bool:
 
 
 def is_meant(text: str) -> bool:
-    """Whether a text looks like a reference, right or wrong: RF and digits, and nothing else."""
+    """Return whether a text looks like a reference, right or wrong: RF and digits."""
     return _MEANT.fullmatch(text) is not None
 
 

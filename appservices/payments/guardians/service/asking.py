@@ -95,7 +95,7 @@ def sealed(scene: Conversation, view: RuleView) -> bytes:
 
 
 def has_left(scene: Conversation, holder_id: int, person: UserId) -> bool:
-    """Whether a guardian does not count any more."""
+    """Return whether a guardian does not count any more."""
     return holders.holder(scene.txn, holder_id).is_closed or guard_rules.has_left(scene, person)
 
 

@@ -58,7 +58,7 @@ class Standing(enum.Enum):
 
     @property
     def is_paid(self) -> bool:
-        """Whether it counts as owed."""
+        """Return whether it counts as owed."""
         return self in {Standing.CREDITED, Standing.PAID}
 
 
@@ -284,7 +284,7 @@ def _not_paid(
 
 
 def _is_unheard(our: InterbankPayment, claims: Claims, own: str) -> bool:
-    """Whether the other could not know of what we paid when it wrote."""
+    """Return whether the other could not know of what we paid when it wrote."""
     if our.payer_at != own:
         return False
     # A message has its moment to the second.

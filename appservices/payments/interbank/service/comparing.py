@@ -93,7 +93,7 @@ def soon(scene: Conversation, server: str, currency: str) -> None:
 
 
 def is_long_ago(scene: Conversation, server: str, currency: str) -> bool:
-    """Whether the books were last compared over a minute ago."""
+    """Return whether the books were last compared over a minute ago."""
     last = store.checks(scene.txn, peers.institution(scene, server).id).get(currency)
     return last is None or last.at_ms < scene.now_ms - AGAIN_MS
 
@@ -158,7 +158,7 @@ def _schedule(
 
 
 def _is_whole(told: PeerStatement) -> bool:
-    """Whether nothing is left out of its lists."""
+    """Return whether nothing is left out of its lists."""
     return max(len(told.ours.waiting), len(told.yours.waiting)) < PACKETS_MAX
 
 

@@ -71,7 +71,7 @@ def take_for(scene: Conversation, file: InvoiceFile, payment_id: str) -> None:
 
 
 def is_addressee(scene: Conversation, payment: Payment, holder_id: int) -> bool:
-    """Whether a payment is of an invoice to a holder, who may object then."""
+    """Return whether a payment is of an invoice to a holder, who may object then."""
     file = store.invoice(scene.txn, *payment.invoice) if payment.invoice is not None else None
     return file is not None and file.invoice.addressee == holder_id
 

@@ -36,14 +36,14 @@ def tell(scene: Conversation, invoice: Invoice, kind: str) -> None:
 
 
 def is_abroad(scene: Conversation, invoice: Invoice) -> bool:
-    """Whether an invoice is to somebody of another institution."""
+    """Return whether an invoice is to somebody of another institution."""
     if invoice.addressee is None:
         return False
     return holders.holder(scene.txn, invoice.addressee).kind == holders.ABROAD
 
 
 def is_of_peer(scene: Conversation, invoice: Invoice) -> bool:
-    """Whether an invoice is of an organisation of another institution."""
+    """Return whether an invoice is of an organisation of another institution."""
     return holders.holder(scene.txn, invoice.payee).kind == holders.ABROAD
 
 

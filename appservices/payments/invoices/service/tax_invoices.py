@@ -89,7 +89,7 @@ def made(scene: Conversation, file: InvoiceFile) -> TaxInvoice:
 
 
 def _was_paid(file: InvoiceFile) -> bool:
-    """Whether the money was there, also where it went back: that is a credit note's matter."""
+    """Return whether the money arrived, even if it was refunded: then a credit note follows."""
     is_withdrawn = file.invoice.state is InvoiceState.WITHDRAWN
     return file.invoice.paid_by is not None and (
         is_withdrawn or file.invoice.state is InvoiceState.PAID

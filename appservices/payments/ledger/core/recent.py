@@ -38,5 +38,5 @@ class Recent:
             self._older, self._newer = self._newer, set()
 
     def may_have(self, id_: str) -> bool:
-        """Whether an id may be recorded: it has to be looked up."""
+        """Return whether an id may be recorded: it has to be looked up."""
         return id_ <= self._mark or id_ in self._newer or id_ in self._older

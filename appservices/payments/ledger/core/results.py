@@ -117,12 +117,12 @@ class Result(enum.IntEnum):
 
     @property
     def is_done(self) -> bool:
-        """Whether it is recorded, now or before: callers treat ``exists`` as ``created``."""
+        """Return whether it is recorded, now or before: callers treat ``exists`` as ``created``."""
         return self is Result.CREATED or self is Result.EXISTS
 
     @property
     def burns(self) -> bool:
-        """Whether the id never succeeds any more."""
+        """Return whether the id never succeeds any more."""
         return self in BURNING
 
     @property

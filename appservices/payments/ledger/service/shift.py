@@ -184,7 +184,7 @@ class Shift:
         await self._settle_all()
 
     def _is_much(self) -> bool:
-        """Whether it is worth while to decide what waits as another block is committed."""
+        """Return whether it is worth while to decide what waits as another block is committed."""
         return self._queue.size >= (PIPELINE_FROM // 2 if self._commits else PIPELINE_FROM)
 
     async def _decide_and_keep(self) -> None:
@@ -434,7 +434,7 @@ class Shift:
 
 
 def _is_refused(error: Exception) -> bool:
-    """Whether the ledger, or the database, refused what was written: nothing of it was kept."""
+    """Return whether the ledger or the database refused the block and kept nothing."""
     if isinstance(error, UnavailableError | FencedError):
         return False
     return not is_trouble(error)

@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """Whether its chain is recorded, now or before.
+        """Return whether its chain is recorded, now or before.
 
         A chain is whole or absent, and no transfer is ever in two: so its first one speaks for it
         (of a repeated one the others answer ``linked_event_failed``).

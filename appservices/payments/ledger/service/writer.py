@@ -213,7 +213,7 @@ class Writer:
 
 
 def _is_kept(ledger: WritersLedger, batch: Batch) -> bool:
-    """Whether a block is there, in the thread of the session that commits."""
+    """Return whether a block is there, in the thread of the session that commits."""
     return batch.block is not None and ledger.head(batch.block.content.seq) == batch.block.head
 
 

@@ -221,7 +221,7 @@ def _spend_act(scene: Conversation, order: ChargeOrder) -> None:
 
 
 def _has_act(scene: Conversation, order: ChargeOrder) -> bool:
-    """Whether an office's charge comes with its act; of others none is needed."""
+    """Return whether an office's charge comes with its act; of others none is needed."""
     if not acting.is_office(scene, order.payee):
         return True
     try:

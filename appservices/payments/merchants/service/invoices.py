@@ -87,7 +87,7 @@ def make_invoice(
 
 
 def is_elsewhere(scene: Conversation, address: str) -> bool:
-    """Whether somebody is of another institution that there is an agreement with."""
+    """Return whether somebody is of another institution that there is an agreement with."""
     return peers.peer_of(scene, address) is not None
 
 

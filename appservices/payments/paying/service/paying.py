@@ -303,14 +303,14 @@ def _above_peer(scene: Conversation, payment: Payment, *, is_settled: bool) -> s
 
 
 def _can_be_paid(scene: Conversation, payment: Payment) -> bool:
-    """Whether the payee is here; who stopped everything gets back what is theirs."""
+    """Return whether the payee is here; who stopped everything gets back what is theirs."""
     payee = holders.holder(scene.txn, payment.payee)
     is_refund = payment.kind is Kind.REFUND
     return not payee.is_closed if is_refund else payee.is_open
 
 
 def _is_too_high(scene: Conversation, payment: Payment) -> bool:
-    """Whether a refund gives back more than other refunds and a dispute have left."""
+    """Return whether a refund gives back more than other refunds and a dispute have left."""
     if payment.refund_of is None:
         return False
     return payment.amount_minor > payments.left_minor(scene.txn, payment.refund_of)

@@ -77,12 +77,12 @@ def payee(scene: Conversation, address: UserId) -> Holder:
 
 
 def is_abroad(scene: Conversation, payment: Payment) -> bool:
-    """Whether the payee of a payment has their account at another institution."""
+    """Return whether the payee of a payment has their account at another institution."""
     return holders.holder(scene.txn, payment.payee).kind == holders.ABROAD
 
 
 def is_from_peer(payment: Payment) -> bool:
-    """Whether another institution ordered a payment to somebody here."""
+    """Return whether another institution ordered a payment to somebody here."""
     return (payment.instruction or "").startswith(INSTRUCTION)
 
 
@@ -103,7 +103,7 @@ def fault(
 
 
 def is_closed(scene: Conversation, peer: PeerSection) -> bool:
-    """Whether nothing new begins with another institution: by its operator's word, or by faults."""
+    """Return whether no new payments to an institution begin, by its operator or by faults."""
     return not peer.is_open or store.has_faults(scene.txn, institution(scene, peer.server).id)
 
 

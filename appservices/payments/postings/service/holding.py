@@ -36,7 +36,7 @@ _FEE_HOLD: Final = "fee hold"
 
 
 def is_held_first(scene: Conversation, payment: Payment) -> bool:
-    """Whether somebody else has to say yes before a payment is made."""
+    """Return whether somebody else has to say yes before a payment is made."""
     if payment.kind is Kind.SHARE or peers.is_abroad(scene, payment):
         return True
     order = invoice_order(scene, payment)

@@ -46,7 +46,7 @@ def judge_now(scene: Conversation, matter: OpenPayment, approved_at_ms: int) -> 
 
 
 def needs_guardians(scene: Conversation, matter: OpenPayment) -> bool:
-    """Whether guardians have to approve a payment that no other rule is asked about: a debit.
+    """Return whether guardians must approve a debit, which no other rule covers.
 
     Args:
         scene: The transaction; the payer is locked in it.
@@ -70,7 +70,7 @@ def balance_of(scene: Conversation, payment: Payment) -> int:
 
 
 def is_banned(scene: Conversation, matter: OpenPayment) -> bool:
-    """Whether the payer forbade themselves what a payment is: all, payouts, a kind of payees."""
+    """Return whether the payer forbade themselves this payment: all, payouts, or a kind."""
     payment = matter.payment
     bans = limits.bans(scene.txn, payment.payer, scene.now_ms)
     if not bans or payment.kind is Kind.REFUND:

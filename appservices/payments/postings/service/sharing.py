@@ -53,7 +53,7 @@ class Moves:
 
 
 def problem(scene: Conversation, payment: Payment) -> bool:
-    """Whether a payment cannot be shared as its invoice says."""
+    """Return whether a payment cannot be shared as its invoice says."""
     try:
         _passed(scene, payment)
     except SplitError:

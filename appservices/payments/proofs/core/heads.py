@@ -142,7 +142,7 @@ def _begins_with(new: Copied, old: Copied, post: LedgerHeads) -> bool:
 
 
 def is_chain(heads: Sequence[Copied]) -> bool:
-    """Whether each head of a ledger is proven, in the copy alone, to begin with the one before."""
+    """Return whether the copy alone proves that each head begins with the one before."""
     follows = all(new.post and new.post.after == old.head.size for old, new in pairwise(heads))
     return follows and len(unproven(heads)) <= 1
 

@@ -106,7 +106,7 @@ def take_place(scene: Conversation, matter: OpenPayment, typed: str) -> bool:
 
 
 def is_quoting(scene: Conversation, payment: Payment) -> bool:
-    """Whether the merchant is asked what a payment costs, and has not answered."""
+    """Return whether the merchant is asked what a payment costs, and has not answered."""
     row = store.lock(scene.txn, payment.id)
     return row is not None and row.state is QuoteState.ASKED
 
@@ -169,7 +169,7 @@ def offer(
 
 
 def is_payable(scene: Conversation, payment: Payment, minor: int) -> bool:
-    """Whether an invoice can be paid with an option of that price and its largest tip."""
+    """Return whether an invoice can be paid with an option of that price and its largest tip."""
     order = invoices.invoice_order(scene, payment)
     assert order is not None, "only invoices ask besides"  # noqa: S101 -- our bug
     return order.terms.largest_minor(order.card.total.minor) + minor <= INTEGER_MAX

@@ -55,7 +55,7 @@ def left_minor(txn: Cursor, payment_id: str) -> int:
 
 
 def has_invoice(txn: Cursor, invoice_id: str, payee: int) -> bool:
-    """Whether an organisation has such an invoice."""
+    """Return whether an organisation has such an invoice."""
     txn.execute(
         "SELECT EXISTS (SELECT FROM payments.invoice WHERE id = %s AND payee = %s)",
         (invoice_id, payee),

@@ -45,7 +45,7 @@ def credited(
 
 
 def fits(invoice: Taxed, before: Sequence[Amount], minor: int, wanted: Sequence[Amount]) -> bool:
-    """Whether lines make an amount, at rates that an invoice has, at none more than is left."""
+    """Return whether lines add up to an amount, at the invoice's rates and within what is left."""
     left = {rate: minor for rate, (minor, _) in left_of(invoice, before).items()}
     for one in wanted:
         if _rate(one.tax) not in left or one.gross_minor <= 0:

@@ -144,17 +144,17 @@ class TaxInvoice:
 
     @property
     def is_peppol(self) -> bool:
-        """Whether it can be one of Peppol: both sides have an electronic address."""
+        """Return whether it can be one of Peppol: both sides have an electronic address."""
         return self.seller.endpoint is not None and self.buyer.endpoint is not None
 
     @property
     def is_taxable(self) -> bool:
-        """Whether anything of it is subject of tax; else no number for it may stand there."""
+        """Return whether any part is taxable; if not, no tax number may be on it."""
         return any(one.tax.category != "O" for one in self.taxed.groups)
 
 
 def has_form(currency: str) -> bool:
-    """Whether amounts of a currency can stand on an invoice of the norm."""
+    """Return whether amounts of a currency can stand on an invoice of the norm."""
     return minor_digits(currency) <= DIGITS_MAX
 
 

@@ -163,12 +163,12 @@ def judge(
 
 
 def is_new(limits: Limits, facts: Facts) -> bool:
-    """Whether the payee is new to the payer."""
+    """Return whether the payee is new to the payer."""
     return not facts.is_known and facts.earlier_minor <= limits.first_payee_minor
 
 
 def needs_guardians(total_minor: int, limits: Limits, facts: Facts) -> bool:
-    """Whether guardians are asked: several payments of a day are together one that they would see.
+    """Return whether guardians must approve: the payments of a day count together.
 
     Whoever hurries a person could name one payee after the other, so all of them count.
     """

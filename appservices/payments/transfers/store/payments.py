@@ -261,7 +261,7 @@ _OTHER_IDS: Final = (
 
 
 def is_number_taken(txn: Cursor, id_: str) -> bool:
-    """Whether something has this id, or people call a payment or a dispute as they would call it.
+    """Return whether the id is taken, or its short number is that of another.
 
     To be asked of each id that is not made here: whoever chooses it could choose its number too, or
     the id of an escrow. What is set aside, approved by guardians and let go is found by the id.

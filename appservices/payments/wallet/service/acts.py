@@ -38,7 +38,7 @@ MANDATE_CHOICES: Final = frozenset({"pause", "resume", "revoke", "decline"})
 
 
 def open_chat(visit: Visit) -> bool:
-    """Whether the person has a chat in which they can be asked; one is made if not."""
+    """Return whether the person has a chat in which they can be asked; one is made if not."""
     scene = visit.scene
     if scene.chat_of(visit.person) is not None:
         return True

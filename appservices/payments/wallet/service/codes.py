@@ -63,7 +63,7 @@ _RUPEES: Final = "INR"
 
 
 def is_code(text: str) -> bool:
-    """Whether a text begins as a code does, be it damaged or not."""
+    """Return whether a text begins as a code does, be it damaged or not."""
     return text.startswith(_KNOWN)
 
 

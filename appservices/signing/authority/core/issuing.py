@@ -292,7 +292,7 @@ def _list_address(certificate: x509.Certificate) -> list[x509.GeneralName] | Non
 
 
 def _is_lasting(certificate: x509.Certificate) -> bool:
-    """Whether lists about it are renewed: those of authorities are, those of signers are not."""
+    """Return whether its revocation lists are renewed: an authority's are, a signer's not."""
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     return constraints.ca or level_of(certificate) is None
 

@@ -124,7 +124,7 @@ class Authorities:
         return found
 
     def is_revoked(self, certificate: x509.Certificate) -> bool:
-        """Whether its list, as it is now, says that it counts no more.
+        """Return whether its list, as it is now, says that it counts no more.
 
         Raises:
             ConfigError: There is none.

@@ -127,7 +127,7 @@ def open_chat(scene: Conversation, session: Session, member: Member, person: Use
 
 
 def can_act(session: Session, member: Member) -> bool:
-    """Whether a party is asked to do something now."""
+    """Return whether a party is asked to do something now."""
     return session.state is State.OPEN and member.party.state in CAN_ACT
 
 

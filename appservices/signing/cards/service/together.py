@@ -47,7 +47,7 @@ SEALED: Final = "sealed"
 
 
 def is_together(signature: Signature) -> bool:
-    """Whether an approval of several documents gave it."""
+    """Return whether an approval of several documents gave it."""
     return signature.nonce is not None and signatures.TOGETHER in signature.details
 
 
@@ -64,7 +64,7 @@ def tell_signed(scene: Conversation, signature: Signature, signer: UserId, to: U
 
 
 def completed(scene: Conversation, session: Session, verdict: str | None) -> bool:
-    """Whether it is said of several at once that a document is complete."""
+    """Return whether it is said of several at once that a document is complete."""
     if session.state is not State.COMPLETED or verdict != SEALED or session.is_blind:
         return False
     if session.closed_at_ms is None or keeping.is_forgotten(scene, session):

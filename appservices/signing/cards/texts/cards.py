@@ -104,7 +104,7 @@ def state_words(session: Session, member: Member, localizer: Localizer) -> str:
 
 
 def result_words(session: Session, localizer: Localizer) -> str:
-    """Whether what was signed counts, in a sentence."""
+    """Return whether what was signed counts, in a sentence."""
     if session.state is State.COMPLETED:
         return localizer.text("Everyone who is needed has signed, so it is in force.")
     if is_in_force(session):
@@ -113,7 +113,7 @@ def result_words(session: Session, localizer: Localizer) -> str:
 
 
 def is_in_force(session: Session) -> bool:
-    """Whether the signatures of a session that is over count."""
+    """Return whether the signatures of a session that is over count."""
     if session.state in BROKEN_OFF:
         signed = any(one.party.state is PartyState.SIGNED for one in session.members)
         return signed and session.effect.value == "each"

@@ -207,5 +207,5 @@ def _what(
 
 
 def is_told(member: Member) -> bool:
-    """Whether a party hears what becomes of a session: who was never asked does not."""
+    """Return whether a party hears what becomes of a session: who was never asked does not."""
     return member.party.state not in (PartyState.WAITING, PartyState.EXCUSED)

@@ -118,7 +118,7 @@ def _waits_for_code(scene: Conversation, session: Session, member: Member) -> bo
 
 
 def _asks_for_words(scene: Conversation, inbound: Inbound) -> bool:
-    """Whether a question is open that is answered in words; a reply to a message answers that."""
+    """Return whether an open question takes words; a reply to a message answers that."""
     if is_reply(inbound.content):
         return False
     asked = prompts.candidates(scene.txn, inbound, None)

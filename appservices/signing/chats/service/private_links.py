@@ -23,7 +23,7 @@ def doubt(scene: Conversation, inbound: Inbound) -> Doc | None:
 
 
 def _has_key(scene: Conversation, inbound: Inbound) -> bool:
-    """Whether somebody has written a link that opens a private document of this service."""
+    """Return whether somebody has written a link that opens a private document of this service."""
     body = inbound.content.get("body")
     found = _LINK.search(body) if isinstance(body, str) else None
     told = {} if found is None else parse_qs(found[1])

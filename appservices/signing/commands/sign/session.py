@@ -300,7 +300,7 @@ class SessionSigning:
         return found.proofs
 
     async def _is_there(self, body: SignatureBody) -> bool:
-        """Whether it was taken: its answer may have been lost on the way."""
+        """Return whether it was taken: its answer may have been lost on the way."""
         view = await self.client.view()
         return any(body.revision and one.sha256 == body.revision.sha256 for one in view.revisions)
 

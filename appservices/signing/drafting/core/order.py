@@ -329,7 +329,7 @@ class _Reader:
         return attrs.evolve(wanted, place=place)
 
     def _by_hand(self) -> bool:
-        """Whether it is said here that somebody signs by hand."""
+        """Return whether it is said here that somebody signs by hand."""
         two = tuple(one.casefold() for one in self._words[self._at : self._at + 2])
         if two not in _BY_HAND:
             return False

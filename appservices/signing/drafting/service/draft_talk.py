@@ -80,7 +80,7 @@ _FLAGS: Final = {SessionEffect.WHEN_COMPLETE: SessionEffect.EACH}
 
 
 def has_too_many(scene: Conversation, room_id: RoomId, person: UserId) -> bool:
-    """Whether somebody prepares so many documents that they have to send or drop one; they read it.
+    """Return whether a person has too many drafts to begin another; tells them so.
 
     Each is kept for a week, so their number is what bounds the room that one person takes.
     """
@@ -253,7 +253,7 @@ def about(session_id: str) -> str:
 
 
 def may_order_seal(scene: Conversation, organisation: str, person: UserId) -> bool:
-    """Whether a person may have a seal put on a document, and it counts."""
+    """Return whether a person may have a seal put on a document, and it counts."""
     seals = scene.parts.signing.seals
     found = next((one for one in seals if one.id == organisation), None)
     is_theirs = found is not None and person in found.ordered_by

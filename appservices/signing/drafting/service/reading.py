@@ -95,7 +95,7 @@ def name_in(inbound: Inbound) -> str:
 
 
 def is_list(inbound: Inbound) -> bool:
-    """Whether a file is a list by its name or kind."""
+    """Return whether a file is a list by its name or kind."""
     mimetype = mapping(inbound.content.get("info")).get("mimetype")
     return mimetype == "text/csv" or name_in(inbound).casefold().endswith(".csv")
 
@@ -133,7 +133,7 @@ def order(scene: Conversation, inbound: Inbound) -> None:
 
 
 def _is_slow(inbound: Inbound) -> bool:
-    """Whether a file takes long by the size that its message says."""
+    """Return whether a file takes long by the size that its message says."""
     size = mapping(inbound.content.get("info")).get("size")
     return isinstance(size, int) and SLOW_BYTES <= size <= FETCH_BYTES_MAX
 

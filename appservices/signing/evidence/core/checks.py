@@ -132,7 +132,7 @@ def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
 
 
 def _delegation_problems(evidence: Evidence, told: EvidenceDelegation) -> Iterator[str]:
-    """Whether the party's key has let that one act, if a key has said so."""
+    """Return whether the party's key has let that one act, if a key has said so."""
     users = {one.party: one.user for one in evidence.parties}
     if told.party not in users or told.to not in users:
         yield "lets somebody act who took no part"
@@ -155,7 +155,7 @@ def _delegation_problems(evidence: Evidence, told: EvidenceDelegation) -> Iterat
 
 
 def _identity_problems(evidence: Evidence, report: Report) -> Iterator[str]:
-    """Whether those who signed in person were identified by whom their certificates name."""
+    """Return whether those who signed in person were identified by whom their certificates name."""
     by_party = {one.party: one for one in evidence.identified}
     fields = {one.field: one.party for one in evidence.parties if one.field}
     for signer in _asked(evidence, report):
@@ -169,7 +169,7 @@ def _identity_problems(evidence: Evidence, report: Report) -> Iterator[str]:
 
 
 def _word_problems(evidence: Evidence, seen: EvidenceIdentified) -> Iterator[str]:
-    """Whether it was said with a key, of the key that has approved the signature."""
+    """Return whether it was said with a key, of the key that has approved the signature."""
     given = seen.approval
     if given is None:
         yield "nobody has said with a key who they are"
@@ -252,7 +252,7 @@ def _clause_problems(evidence: Evidence, report: Report) -> Iterator[str]:
 
 
 def _is_named(evidence: Evidence, party: EvidenceParty, digest: str) -> bool:
-    """Whether the record has a certificate as the party's; a seal's stands there without one."""
+    """Return whether the record names a certificate as the party's; seals have none there."""
     if party.certificate_sha256 is not None or party.role != "seal":
         return party.certificate_sha256 == digest
     known = (encode_base64(hashlib.sha256(one).digest()) for one in _certificates(evidence))

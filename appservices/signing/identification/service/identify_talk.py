@@ -173,7 +173,7 @@ def heard(scene: Conversation, inbound: Inbound, purpose: Mapping[str, str], wor
 
 
 def _is_doubted(scene: Conversation, one: Identification, called: Mapping[str, str]) -> bool:
-    """Whether the person has an identity that nobody confirmed; then nobody is identified."""
+    """Return whether the person's identity is unconfirmed; then nobody is identified."""
     if not identity_view(scene.txn, one.person).is_doubted:
         return False
     _told_over(scene, identifying.refuse(scene, one))

@@ -172,7 +172,7 @@ def _prefixes() -> Iterator[str]:
 
 
 def _is_final(document: Document, held: Iterable[Dictionary]) -> bool:
-    """Whether who signed it allows no further signature: certified so, or all fields are locked."""
+    """Return whether a signer allows no more signatures: by certification or locked fields."""
     for one in held:
         method = one.get(b"/TransformMethod")
         parameters = _dictionary(document, one.get(b"/TransformParams"))

@@ -119,7 +119,7 @@ def read_upload(content: bytes) -> Upload:
 
 
 def is_pdf(content: bytes) -> bool:
-    """Whether a file begins as PDFs do."""
+    """Return whether a file begins as PDFs do."""
     return _BEGINNING.match(content) is not None
 
 
@@ -175,7 +175,7 @@ def _kept(content: bytes) -> Upload | None:
 
 
 def _has_notes(held: list[Dictionary]) -> bool:
-    """Whether there is a form, or what is drawn on pages; links alone are left."""
+    """Return whether there is a form, or what is drawn on pages; links alone are left."""
     return any(
         b"/AcroForm" in one
         or (one.get(b"/Type") == b"/Annot" and one.get(b"/Subtype") != b"/Link")

@@ -301,7 +301,7 @@ def _check_let(scene: Conversation, session: Session, member: Member) -> None:
 
 
 def may_act(scene: Conversation, session: Session, member: Member) -> bool:
-    """Whether the key still counts by which a delegate may act; others act for themselves."""
+    """Return whether a delegate's key still counts; others act for themselves."""
     if not any(one.delegated_to == member.id for one in session.members):
         return True
     record = events.of_session(scene.txn, scene.vault, session.id)
@@ -314,12 +314,12 @@ def may_act(scene: Conversation, session: Session, member: Member) -> bool:
 
 
 def can_act(member: Member) -> bool:
-    """Whether it is a party's turn still."""
+    """Return whether it is a party's turn still."""
     return member.party.state in CAN_ACT
 
 
 def was_seen_by_revoked(scene: Conversation, member: Member) -> bool:
-    """Whether the key is revoked by which a registrar said who a guest is."""
+    """Return whether the key is revoked by which a registrar said who a guest is."""
     seen = member.identified if member.is_guest else None
     return seen is not None and bool(revoked_among(scene.txn, [seen.nonce]))
 

@@ -273,7 +273,7 @@ def foot_cells(seats: Sequence[Seat]) -> tuple[Seat | None, ...]:
 
 
 def is_sided(cells: Sequence[Seat | None]) -> bool:
-    """Whether cells of a foot stand left, in the middle and right; else side by side."""
+    """Return whether cells of a foot stand left, in the middle and right; else side by side."""
     return any(one is None or _side(one) is not None for one in cells)
 
 

@@ -70,7 +70,7 @@ class Area:
     height: int = BOX_HEIGHT
 
     def overlaps(self, other: Area) -> bool:
-        """Whether the two have a part in common; those that touch have none."""
+        """Return whether the two have a part in common; those that touch have none."""
         return (
             self.x < other.x + other.width
             and other.x < self.x + self.width
@@ -97,7 +97,7 @@ class Place:
 
     @property
     def is_free(self) -> bool:
-        """Whether the box stands on the page as it is, and not at a foot that is made for it."""
+        """Return whether the box is on the page as it is, not in a foot made for it."""
         return self.row is not None or self.area is not None
 
 
@@ -193,7 +193,7 @@ def covering(places: Sequence[Place | None], *, alike: int = 0) -> tuple[int, in
 
 
 def is_on(area: Area, size: PageSize) -> bool:
-    """Whether all of an area is on its page."""
+    """Return whether all of an area is on its page."""
     wide, high = size.shown
     return min(area.x, area.y) >= 0 and area.x + area.width <= wide and area.y + area.height <= high
 

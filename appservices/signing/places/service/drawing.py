@@ -111,7 +111,7 @@ def _rotation(page: pikepdf.Page) -> int:
 
 
 def _is_balanced(page: pikepdf.Page) -> bool:
-    """Whether the page leaves the graphics state as it was, so that it can be drawn smaller."""
+    """Return whether the page restores the graphics state, so that it can be drawn smaller."""
     import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox draws
 
     if "/UserUnit" in page:

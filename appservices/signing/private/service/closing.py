@@ -42,14 +42,14 @@ CLOSABLE: Final = frozenset({State.SEALING, *BROKEN_OFF})
 
 
 def is_to_close(session: Session, member: Member) -> bool:
-    """Whether a party's page has to close the file of a session now."""
+    """Return whether a party's page has to close the file of a session now."""
     is_open = session.final_sha256 is None and session.closed_at_ms is None
     is_signed = session.is_blind and session.state in CLOSABLE and session.revision > 0
     return is_signed and is_open and _may_close(session, member)
 
 
 def is_to_renew(scene: Conversation, session: Session, member: Member) -> bool:
-    """Whether a party's page has to put another time stamp on the closed file of a session."""
+    """Return whether a party's page must add a time stamp to a session's closed file."""
     is_closed = session.is_blind and session.closed_at_ms is not None and session.revision > 0
     if not is_closed or not _may_close(session, member):
         return False
@@ -87,7 +87,7 @@ def claimed(body: RevisionView) -> tuple[bytes, bytes]:
 
 
 def _may_close(session: Session, member: Member) -> bool:
-    """Whether somebody has a stake in the file: who has signed in it, and who asks.
+    """Return whether somebody has a stake in the file: who has signed in it, and who asks.
 
     Why: what is handed in here is not seen, so whoever only reads it could spoil it.
     """

@@ -180,7 +180,7 @@ def link_of(scene: Conversation, session: Session, person: UserId) -> LinkView:
 
 
 def has_document(scene: Conversation, session: Session) -> bool:
-    """Whether the ciphertext of a document has come."""
+    """Return whether the ciphertext of a document has come."""
     return blobs.digest_of(scene.txn, session.id, "document") is not None
 
 

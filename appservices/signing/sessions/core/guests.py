@@ -78,12 +78,12 @@ def guest_id(session: Ulid, party: str, server: str) -> UserId:
 
 
 def is_guest(person: str) -> bool:
-    """Whether it is the id of somebody without an account."""
+    """Return whether it is the id of somebody without an account."""
     return _GUEST.fullmatch(person) is not None
 
 
 def is_same_name(one: str, other: str) -> bool:
-    """Whether two spellings name one person: case and spaces make no difference."""
+    """Return whether two spellings name one person: case and spaces make no difference."""
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 

@@ -70,7 +70,7 @@ def _check_one(session: Session, writer: Member) -> None:
 
 
 def is_written(session: Session, witness: Member) -> bool:
-    """Whether a witness has something before them that somebody wrote by hand."""
+    """Return whether a witness has something before them that somebody wrote by hand."""
     writer = writer_of(session, witness)
     is_there = writer is not None and writer.written is not None
     return is_there and writer is not None and writer.party.state is PartyState.WRITTEN

@@ -209,12 +209,12 @@ class Member:
 
     @property
     def is_guest(self) -> bool:
-        """Whether they have no account, and sign in person."""
+        """Return whether they have no account, and sign in person."""
         return self.registrar is not None
 
     @property
     def is_unknown(self) -> bool:
-        """Whether somebody still has to see who they are."""
+        """Return whether somebody still has to see who they are."""
         return self.is_guest and self.identified is None
 
 
@@ -270,12 +270,12 @@ class Session:
 
     @property
     def is_blind(self) -> bool:
-        """Whether the service never sees the document."""
+        """Return whether the service never sees the document."""
         return self.mode is Mode.BLIND
 
     @property
     def has_container(self) -> bool:
-        """Whether its file is no PDF, and signed in a container."""
+        """Return whether its file is no PDF, and signed in a container."""
         return self.subject.kind != ""
 
     @property

@@ -45,7 +45,7 @@ def stop(scene: Conversation, session: Session) -> None:
 
 
 def is_current(session: Session, party: str, deadline_at_ms: int) -> bool:
-    """Whether a deadline is still the one that a clock was set for."""
+    """Return whether a deadline is still the one that a clock was set for."""
     return (party, deadline_at_ms) in set(_deadlines(session))
 
 

@@ -51,7 +51,7 @@ class Kept:
 
     @property
     def is_here(self) -> bool:
-        """Whether the file can be put together here."""
+        """Return whether the file can be put together here."""
         return self.document != _NO_BYTES
 
     @property

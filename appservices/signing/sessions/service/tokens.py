@@ -79,7 +79,7 @@ def token_of(seed: bytes, session: Ulid, member: Member) -> str:
 
 
 def is_token(seed: bytes, session: Ulid, member: Member, token: str) -> bool:
-    """Whether it is the token of a party, found out in the same time whatever it is."""
+    """Return whether it is the token of a party, found out in the same time whatever it is."""
     expected = token_of(seed, session, member)
     return hmac.compare_digest(expected.encode(), token.encode("utf-8", "surrogatepass"))
 

@@ -39,7 +39,7 @@ def due(txn: Cursor, now_ms: int, stamped_before_ms: int, count: int) -> list[st
 
 
 def is_due(txn: Cursor, session_id: str, now_ms: int, stamped_before_ms: int) -> bool:
-    """Whether the file of a session has to be renewed by now; see ``due``."""
+    """Return whether the file of a session has to be renewed by now; see ``due``."""
     txn.execute(
         "SELECT 1 FROM signing.renewal WHERE session_id = %s AND (renew_before_ms <= %s OR"
         " (SELECT max(at_ms) FROM signing.revision WHERE revision.session_id = renewal.session_id)"

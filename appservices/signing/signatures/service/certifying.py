@@ -293,7 +293,7 @@ def _take(
 
 
 def _is_taken(scene: Conversation, member: Member, approval: Approval | Decline) -> bool:
-    """Whether an approval of several documents was taken for another of them, not long ago.
+    """Return whether an approval of several documents was taken for another of them, not long ago.
 
     Raises:
         ApprovalMismatchError: Something else was approved under its number.

@@ -63,7 +63,7 @@ class Seals:
         self._signers = {name: Signer(one.certificate) for name, one in authorities.seals.items()}
 
     def is_good(self, organisation: str, now_ms: int) -> bool:
-        """Whether an organisation has a seal here that counts."""
+        """Return whether an organisation has a seal here that counts."""
         try:
             self._seal(organisation, now_ms)
         except RefusedError:

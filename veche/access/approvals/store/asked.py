@@ -51,7 +51,7 @@ class Question:
 
 @attrs.frozen
 class Evidence:
-    """What proves that a person approved or declined.
+    """The evidence that a person approved or declined.
 
     Attributes:
         kind: Of the approval, or ``decline``.
@@ -144,7 +144,7 @@ def forget_open_signature(txn: Cursor, person: UserId, session: str, party: str)
 def asked_of(
     txn: Cursor, nonce: str, now_ms: int, *, is_locked: bool = False
 ) -> tuple[Asked, Question | None] | None:
-    """What was asked under a nonce, in the state that its prompt leaves it; None: nothing.
+    """Return the question under a nonce, in the state that its prompt leaves it; None: none.
 
     Args:
         txn: Cursor.
@@ -420,7 +420,7 @@ def sender_devices(txn: Cursor, bot: UserId, room_id: RoomId, event_id: EventId)
 
 
 def is_pinned(txn: Cursor, person: UserId) -> bool:
-    """Whether the identity that a person has now is the one that was pinned."""
+    """Return whether the identity that a person has now is the one that was pinned."""
     txn.execute(
         "SELECT master_key = master_pinned FROM crypto.person WHERE user_id = %s", (person,)
     )

@@ -98,7 +98,7 @@ def share_key(txn: Cursor, key_id: str) -> Key | None:
 
 
 def is_known(txn: Cursor, key_id: str, credential_id: bytes | None) -> bool:
-    """Whether a key, or a credential, was ever enrolled by anybody."""
+    """Return whether a key, or a credential, was ever enrolled by anybody."""
     txn.execute(
         "SELECT FROM runtime.device_key WHERE key_id = %s OR credential_id = %s LIMIT 1",
         (key_id, credential_id),

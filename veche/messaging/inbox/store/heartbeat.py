@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Beat:
-    """What is known of pushes.
+    """The known facts about pushes.
 
     Attributes:
         room_id: Where the application service speaks to itself; None: there is no such room yet.

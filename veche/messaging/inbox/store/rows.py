@@ -35,7 +35,7 @@ class Source(enum.IntEnum):
 
 
 class State(enum.IntEnum):
-    """What became of a row; below 2 it is to be done."""
+    """The state of a row; below 2 it is still to do."""
 
     NEW = 0
     WAITS = 1
@@ -126,7 +126,7 @@ SELECT row_count, room_count FROM runtime.inbox_add(
 
 @attrs.frozen
 class Added:
-    """What an intake brought.
+    """The result of an intake.
 
     Attributes:
         row_count: New rows.
@@ -284,7 +284,7 @@ class End:
 
 @attrs.frozen
 class Settled:
-    """What follows from the end of the work on a room.
+    """The effects of finishing the work on a room.
 
     Attributes:
         due_at_ms: When the next room is due, or None.

@@ -74,7 +74,7 @@ class Identity:
         return body
 
     def without_master(self) -> Identity:
-        """What daily work needs: the self-signing and user-signing seeds."""
+        """Return the seeds for daily work: self-signing and user-signing."""
         return attrs.evolve(self, seeds={k: v for k, v in self.seeds.items() if k != "master"})
 
     def to_bytes(self) -> bytes:

@@ -104,7 +104,7 @@ def with_pinned(keys: PersonKeys, pinned: Iterable[PeerDevice]) -> PersonKeys:
 
 
 def is_vouched(answer: object, user_id: str, devices: Iterable[PeerDevice]) -> bool:
-    """Whether one of some devices signed the master key in an answer.
+    """Return whether one of some devices signed the master key in an answer.
 
     Clients do so where they set up an identity on a device. It is checked with the keys that we
     pinned, never with those in the answer.
@@ -119,7 +119,7 @@ def is_vouched(answer: object, user_id: str, devices: Iterable[PeerDevice]) -> b
 
 
 def read_master(answer: object, user_id: str) -> tuple[bool, str | None]:
-    """Whether a master key is shown for a user, and which, if it has the right form."""
+    """Return whether a master key is shown for a user, and which, if it has the right form."""
     is_shown = bool(_object(_object(answer, "master_keys"), user_id))
     return is_shown, _cross_signing_key(answer, "master_keys", user_id, "master")
 

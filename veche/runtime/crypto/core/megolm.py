@@ -47,7 +47,7 @@ class MegolmEvent:
 
 @attrs.frozen
 class MegolmPayload:
-    """What was said in a room.
+    """The decrypted payload of a room's message.
 
     Attributes:
         message_index: Place in the session; two events with one index are a replay.
@@ -77,7 +77,7 @@ def read_event(content: object) -> MegolmEvent:
 
 
 def decrypt(session: vz.InboundGroupSession, event: MegolmEvent, room_id: str) -> MegolmPayload:
-    """What was said.
+    """Decrypt an event of a room.
 
     Args:
         session: The one of ``event.session_id``; it still reads what it could read before.
@@ -108,7 +108,7 @@ def decrypt(session: vz.InboundGroupSession, event: MegolmEvent, room_id: str) -
 def check_room_key(
     known: tuple[str, str, int] | None, sender: str, curve25519: str, first_index: int
 ) -> bool:
-    """Whether a room key that came is to be kept.
+    """Return whether a room key that came is to be kept.
 
     Args:
         known: Sender, Curve25519 and first index of the key at its place, if one is there.
@@ -127,7 +127,7 @@ def check_room_key(
 
 
 def payload_bytes(room_id: str, event_type: str, content: Json) -> bytes:
-    """What is to be encrypted.
+    """Encode the payload to encrypt.
 
     Raises:
         TooLargeError: Over ``PAYLOAD_BYTES_MAX``; found here, before an index is spent.

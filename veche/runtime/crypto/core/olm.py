@@ -54,7 +54,7 @@ class OlmMessage:
 
 @attrs.frozen
 class OlmPayload:
-    """What a device said, once sender and recipient inside were compared.
+    """The payload of a device's message, once sender and recipient inside were compared.
 
     Attributes:
         sender_key: Curve25519 of the device, proved by the session.
@@ -159,7 +159,7 @@ def _decrypt_pre_key(
 
 
 def read_payload(plaintext: bytes, sender: str, sender_key: str, own: OwnKeys) -> OlmPayload:
-    """What a device said, if it said it to us and in its own name.
+    """Parse a device's message, if it is addressed to us and in the device's own name.
 
     Args:
         plaintext: From ``decrypt``.

@@ -29,7 +29,7 @@ class Rotation(enum.Enum):
 
 @attrs.frozen
 class Limits:
-    """What a room's ``m.room.encryption`` allows, within our own bounds."""
+    """The limits in a room's ``m.room.encryption``, within our own bounds."""
 
     rotation_ms: int = AGE_MS_MAX
     rotation_messages: int = MESSAGES_MAX

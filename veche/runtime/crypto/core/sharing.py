@@ -1,4 +1,4 @@
-"""Who gets the session of a room, who is refused it, and who cannot be given it."""
+"""Recipients of a room's session: who gets it, who is refused, and who cannot be reached."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Person:
 
 @attrs.frozen
 class Sharing:
-    """What is to be done about a session before it seals.
+    """The steps for a session before it seals.
 
     Attributes:
         give: Devices that lack it and can have it.

@@ -28,7 +28,7 @@ _BAD: Final = (
 
 
 def is_key(value: object) -> TypeGuard[str]:
-    """Whether ``value`` is a public key: 32 bytes in unpadded base64."""
+    """Return whether ``value`` is a public key: 32 bytes in unpadded base64."""
     if not isinstance(value, str) or len(value) != KEY_CHARACTERS:
         return False
     try:
@@ -43,7 +43,7 @@ def signed_bytes(value: Json) -> bytes:
 
 
 def is_signed(value: Json, user_id: str, key_id: str, public_key: str) -> bool:
-    """Whether ``value`` carries a good Ed25519 signature by ``public_key``.
+    """Return whether ``value`` carries a good Ed25519 signature by ``public_key``.
 
     Args:
         value: The object as received.

@@ -1,4 +1,4 @@
-"""Who gets our keys, and how much what a device says is worth.
+"""Trust in devices: which ones get our keys, and how much their messages count.
 
 One table for both, since they must not drift apart.
 """
@@ -23,7 +23,7 @@ is gone, or ``UNVERIFIED``."""
 
 
 class WithoutIdentity(enum.Enum):
-    """What people get who have no cross-signing identity."""
+    """The policy for people without a cross-signing identity."""
 
     SHARE = "share"
     WITHHOLD = "withhold"
@@ -45,12 +45,12 @@ class IdentityView:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the person dealt with us before."""
+        """Return whether the person dealt with us before."""
         return self.master_pinned is not None or self.are_devices_pinned
 
     @property
     def is_doubted(self) -> bool:
-        """Whether the identity of now is not the one that dealt with us, and nobody confirmed it.
+        """Return whether the identity is not the one that dealt with us, and is unconfirmed.
 
         One that was pinned and is gone counts as changed, else a server could strip it to make its
         own device look like that of an older client.

@@ -1,4 +1,4 @@
-"""What the rules of encryption speak of: devices of others, reasons, bounds."""
+"""Values of the rules of encryption: devices of others, reasons, bounds."""
 
 from __future__ import annotations
 

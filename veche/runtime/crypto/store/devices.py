@@ -58,7 +58,7 @@ def take_epoch(txn: Cursor, user_id: str) -> DeviceRow | None:
 
 
 def is_epoch(txn: Cursor, device_no: int, epoch: int) -> bool:
-    """Whether the epoch still holds; if so, nobody can take it before this transaction ends."""
+    """Return whether the epoch still holds; locks it for this transaction if so."""
     txn.execute(
         "SELECT 1 FROM crypto.device WHERE device_no = %s AND writer_epoch = %s"
         " AND retired_at_ms IS NULL FOR NO KEY UPDATE",

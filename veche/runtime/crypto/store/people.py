@@ -147,7 +147,7 @@ def end_query(txn: Cursor, seqs: Mapping[str, int], now_ms: int) -> list[str]:
 
 
 def outdated_among(txn: Cursor, user_ids: Collection[str]) -> list[str]:
-    """Who of them has to be asked for, or was never heard of."""
+    """List those of some people whose devices must be asked for."""
     txn.execute(
         "SELECT u.user_id FROM unnest(%s::text[]) AS u (user_id)"
         " LEFT JOIN crypto.person p ON p.user_id = u.user_id"

@@ -22,7 +22,7 @@ HISTORY_DEFAULT = "shared"
 
 @attrs.define
 class SealingRow:
-    """What sealing needs first, read by the statement that checks the epoch.
+    """The facts that sealing needs first, read by the statement that checks the epoch.
 
     Attributes:
         session_id: Of our outbound session; None without one.
@@ -145,13 +145,13 @@ def demand_sealing(
 
 
 def is_closed(txn: Cursor, room_id: str) -> bool:
-    """Whether a bot made a room for those alone whom it invites."""
+    """Return whether a bot made a room for those alone whom it invites."""
     txn.execute("SELECT FROM runtime.room WHERE room_id = %s AND is_closed", (room_id,))
     return txn.rowcount == 1
 
 
 def readers_of(txn: Cursor, room_id: str, own_user_id: str) -> list[Reader]:
-    """Who may read what is sent to a room now, with their devices as last asked.
+    """List those who may read messages to a room now, with their devices as last asked.
 
     Into a room that the bot made for certain people, whoever else came in reads nothing.
     """
@@ -266,7 +266,7 @@ def drop_sessions_in(txn: Cursor, room_id: str) -> None:
 
 
 def is_encrypted(txn: Cursor, room_id: str) -> bool:
-    """Whether the room was ever encrypted."""
+    """Return whether the room was ever encrypted."""
     txn.execute("SELECT is_encrypted FROM crypto.room WHERE room_id = %s", (room_id,))
     row = txn.fetchone()
     return bool(row and row[0])
@@ -357,7 +357,7 @@ def count_attempt(txn: Cursor, txn_id: str) -> int:
 
 
 def is_unwedged(txn: Cursor, device_no: int, device: PeerDevice, since_ms: int) -> bool:
-    """Whether an ``m.dummy`` went to a device after a moment."""
+    """Return whether an ``m.dummy`` went to a device after a moment."""
     txn.execute(
         "SELECT 1 FROM crypto.unwedged"
         " WHERE device_no = %s AND user_id = %s AND device_id = %s AND at_ms > %s",

@@ -145,7 +145,7 @@ def save_room_key(txn: Cursor, device_no: int, key: RoomKey, pickle: str, now_ms
 def opening_row(
     txn: Cursor, bot: str, room_id: str, session_id: str, message_index: int
 ) -> OpeningRow | None:
-    """What opens an event; of several devices of the bot, retired ones too, the earliest key."""
+    """Look up the key that opens an event: the earliest, of all devices of the bot."""
     txn.execute(
         "SELECT d.device_no, d.device_id, d.pickled_under, k.pickle, k.sender,"
         " k.sender_curve25519, k.sender_ed25519, coalesce(p.queried_seq >= p.outdated_seq, FALSE),"

@@ -98,7 +98,7 @@ Condition = Always | Holds | Equal | Less | Member | Not | Every | Some
 
 
 def judge(condition: Condition, facts: Mapping[str, object]) -> bool:  # noqa: PLR0911 -- one a form
-    """Whether a condition holds. It never fails.
+    """Return whether a condition holds. It never fails.
 
     Args:
         condition: As ``check`` made it.

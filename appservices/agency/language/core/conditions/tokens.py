@@ -62,7 +62,7 @@ class Token:
     offset: int
 
     def is_word(self, *words: str) -> bool:
-        """Whether it is one of these keywords or signs."""
+        """Return whether it is one of these keywords or signs."""
         return self.kind in {TokenKind.KEYWORD, TokenKind.SIGN} and self.text in words
 
 
