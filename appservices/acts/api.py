@@ -1,4 +1,4 @@
-"""What anybody may ask of the directory."""
+"""Public API of the directory."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class DirectoryView(Wire):
 
 
 class OfficialView(Wire):
-    """Who is official here now."""
+    """The organisations that are official here now."""
 
     directories: list[DirectoryView]
     """In the order in which they are believed."""
@@ -127,7 +127,7 @@ class KeysOfServer(Wire):
 
 
 class KeysOfServers(Wire):
-    """What a homeserver answers who is asked for keys of others (Matrix spec v1.18)."""
+    """The answer of a homeserver asked for keys of others (Matrix spec v1.18)."""
 
     server_keys: list[KeysOfServer]
     """Of each."""

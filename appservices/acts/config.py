@@ -142,13 +142,13 @@ class ActsSection(Section):
     """Networks, beside the public Internet, in which they may be; there plain `http` will do."""
 
     def acts_of(self, organisation: str) -> str:
-        """What an organisation of the directory is called in the log of acts."""
+        """Return the name of an organisation's log of acts."""
         listed = self.directory.organisations if self.directory else ()
         names = {one.id: one.acts for one in listed if one.acts}
         return names.get(organisation, organisation)
 
     def name_in(self, language: str) -> str:
-        """What the bot is called in a language."""
+        """Return the bot's name in a language."""
         return self.name.get(language) or next(iter(self.name.values()))
 
     @model_validator(mode="after")

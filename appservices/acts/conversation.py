@@ -1,4 +1,4 @@
-"""What the transactions of the bot share."""
+"""Parts that the transactions of the bot share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHECK: Final = "directory.check"
 
 @attrs.frozen
 class Parts(ChatParts[ActsSection]):
-    """What all transactions of the bot share.
+    """The parts that all transactions of the bot share.
 
     Attributes:
         directories: That are trusted here.

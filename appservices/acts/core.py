@@ -1,4 +1,4 @@
-"""What somebody asks the bot about, whose name is near to that, and what a directory is called."""
+"""Look-up of what somebody asks the bot about: the subject, similar names, names of directories."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def directory_origin(server_name: str, id_: str, history: int = 1) -> str:
 
 @attrs.frozen
 class Asked:
-    """What somebody asks about.
+    """The subject of a question to the bot.
 
     Attributes:
         kind: ``account``, ``alias``, ``room`` or ``name``.

@@ -25,7 +25,7 @@ _OK: Final = 200
 
 
 class DomainKeys(Wire):
-    """What a domain says of itself."""
+    """The keys that a domain publishes."""
 
     v: Annotated[int, Field(ge=1, le=1)]
     """1."""

@@ -102,7 +102,7 @@ class Check(ChatJob[Parts]):
     async def _who(
         self, room_id: RoomId, person: str, *, is_open: bool
     ) -> tuple[str, Sequence[str]]:
-        """Who made a room, and who is there beside the asker, official accounts first.
+        """Return the creator of a room, and its other members, official accounts first.
 
         Nobody, if none of our bots is there to say it, or the asker is not and it is not open.
         """
@@ -140,7 +140,7 @@ class Check(ChatJob[Parts]):
         return read_person(answer, account).master_key or "", True
 
     async def _shown(self, account: str) -> str:
-        """What an account calls itself."""
+        """Return the display name of an account."""
         answer = await self._asked("GET", path("profile", account, "displayname"))
         shown = answer.get("displayname") if answer is not None else None
         return shown[:NAME_CHARACTERS_MAX] if isinstance(shown, str) else ""

@@ -40,7 +40,7 @@ _ABSENT: Final = frozenset({403, 404})
 
 
 class Notice(Wire):
-    """What somebody should be told.
+    """A notice to a person.
 
     Attributes:
         id: The same whenever it is given.

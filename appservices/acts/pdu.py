@@ -91,7 +91,7 @@ class Pdu(Wire):
 
 @attrs.frozen
 class Asking:
-    """What a server says of itself in the header of its request.
+    """The identity of a server, from the header of its request.
 
     Attributes:
         origin: The server.
@@ -106,7 +106,7 @@ class Asking:
     signature: str
 
     def request(self, method: str, uri: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """What it has signed of a request, with the signature."""
+        """Build the signed form of a request, with the signature."""
         return {
             "method": method,
             "uri": uri,
@@ -167,7 +167,7 @@ def room_of(event: Mapping[str, Any], said: str | None) -> str:
 
 
 def signed_form(event: Mapping[str, Any], room_version: str) -> dict[str, Any]:
-    """What a server signs of an event: the event as a redaction leaves it.
+    """Build the signed form of an event: the event as a redaction leaves it.
 
     Args:
         event: As it is sent.

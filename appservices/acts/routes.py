@@ -35,7 +35,7 @@ KEPT_S: Final = 5
 
 
 def directory_view(snapshot: Snapshot, root: Root) -> DirectoryView:
-    """What a directory says at a moment."""
+    """Return the public view of a directory at a moment."""
     shown = []
     for id_ in sorted(snapshot.organisations):
         one = snapshot.organisations[id_]

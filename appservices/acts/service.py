@@ -113,7 +113,7 @@ class Directories:
         self._states = {root.log: Directory(root) for root in self.roots}
 
     def trusted(self, txn: Cursor, now_ms: int) -> Trusted:
-        """What counts now: each entry is verified once in a process."""
+        """Return the trusted directories' state now; each entry is verified once in a process."""
         with self._lock:
             for log in self._states:
                 self._read(txn, log)
@@ -190,7 +190,7 @@ class Directories:
 
 
 def said(state: Directory, kind: str, organisation: str, at_ms: int) -> dict[str, Any]:
-    """What an entry of any kind begins with."""
+    """Build the fields with which an entry of any kind begins."""
     prev = state.last_of(organisation)
     return {"v": 1, "kind": kind, "org": organisation, "at_ms": at_ms, "prev": prev}
 
@@ -208,7 +208,7 @@ def org_body(
     start: Mapping[str, Any],
     now: Organisation | None,
 ) -> dict[str, Any]:
-    """What an entry says of who an organisation is.
+    """Build the body of an entry that describes an organisation.
 
     Args:
         section: As it was written down.

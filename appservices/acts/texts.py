@@ -1,4 +1,4 @@
-"""What the bot says and understands, in the language of the person."""
+"""Texts and commands of the bot, in the language of the person."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMANDS: Final = (CHECK, HELP, LANGUAGE)
 
 
 def welcome_doc(localizer: Localizer, example: str) -> Doc:
-    """What the bot is for, and what to write."""
+    """Explain what the bot is for, and what to write."""
     word = CHECK.word(localizer.language)
     return (
         Paragraph(
@@ -54,7 +54,7 @@ def private_doc(localizer: Localizer) -> Doc:
 
 
 def unreadable_doc(localizer: Localizer) -> Doc:
-    """What was written is nothing that can be looked up."""
+    """Explain that the message is nothing that can be looked up."""
     said = localizer.text(
         "I cannot look that up. Write an account such as {account}, a room such as {room}, or a"
         " name.",
@@ -67,7 +67,7 @@ def unreadable_doc(localizer: Localizer) -> Doc:
 def near_doc(
     localizer: Localizer, name: str, found: Sequence[tuple[Snapshot, Organisation]]
 ) -> Doc:
-    """Whom a name may mean."""
+    """List the organisations that a name may mean."""
     if not found:
         return (
             Paragraph(
@@ -99,7 +99,7 @@ def official_doc(
 
 
 def chain_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> Doc:
-    """Who stands above an organisation, who vouches for it, and what it may ask for."""
+    """Describe those above an organisation, who vouches for it, and what it may ask for."""
     language = localizer.language
     chain = " → ".join(each.name(language) for each in snapshot.chain(one.id))
     facts = (
@@ -132,7 +132,7 @@ def domain_text(localizer: Localizer, one: Organisation) -> str:
 
 
 def vouched_by(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> str:
-    """Who entered an organisation."""
+    """Name the directory that entered an organisation."""
     above = snapshot.organisations.get(one.vouched_by)
     if above is not None:
         return above.name(localizer.language)
@@ -142,7 +142,7 @@ def vouched_by(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> s
 def introduced_doc(
     localizer: Localizer, snapshot: Snapshot, one: Organisation, url: str, account: str, me: str
 ) -> Doc:
-    """Who writes here, for clients that show no badge: the first word of an official bot.
+    """Introduce an official bot to clients that show no badge: its first message.
 
     Args:
         localizer: Of the person.
@@ -285,13 +285,13 @@ def unknown_doc(
 
 
 def room_doc(localizer: Localizer, room: str, creator: str) -> Doc:
-    """Who made a room."""
+    """Describe who made a room."""
     said = localizer.text("{room} was made by {account}.", room=room, account=creator)
     return (Paragraph(said),)
 
 
 def own_room_doc(localizer: Localizer, room: str, account: str, *, has_others: bool) -> Doc:
-    """Who asks made a room: with whom they talk there."""
+    """Tell the creator of a room with whom they talk there."""
     said = localizer.text(
         "You made {room} yourself. There you talk with {account}.", room=room, account=account
     )
@@ -302,7 +302,7 @@ def own_room_doc(localizer: Localizer, room: str, account: str, *, has_others: b
 
 
 def alone_doc(localizer: Localizer, room: str) -> Doc:
-    """Who asks made a room, and is alone there."""
+    """Tell the creator of a room that they are alone there."""
     said = localizer.text("You made {room} yourself, and nobody else is there.", room=room)
     return (Paragraph(said),)
 

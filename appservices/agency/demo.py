@@ -1,4 +1,4 @@
-"""What the agency shows in the demo of `veche up`: the town's records office."""
+"""The agency in the demo of `veche up`: the town's records office."""
 
 from __future__ import annotations
 

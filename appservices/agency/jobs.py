@@ -1,4 +1,4 @@
-"""What the agency does outside transactions: rooms, exports, clocks.
+"""Jobs of the agency outside transactions: rooms, exports, clocks.
 
 Each handler performs what can be repeated, and finishes in the transaction that removes the job.
 """

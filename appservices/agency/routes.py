@@ -1,4 +1,4 @@
-"""What pages ask the offices for over HTTP: the catalogue for anybody, cases for their persons."""
+"""HTTP routes of the offices: the catalogue for anybody, cases for their persons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the app and homeservers send, and what they are answered."""
+"""API models of the app and of homeservers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY_CHARACTERS_MAX = 100
 
 
 class SiteView(Wire):
-    """What the app has to know before anybody is signed in."""
+    """The facts about a site that the app needs before anybody is signed in."""
 
     homeserver_url: str
     """Where the app signs people up and in, without a path."""
@@ -43,7 +43,7 @@ class PushKey(Wire):
 
 
 class NewSubscription(Wire):
-    """What ``PushSubscription.toJSON()`` of a browser says."""
+    """The value of a browser's ``PushSubscription.toJSON()``."""
 
     endpoint: str = Field(max_length=ENDPOINT_CHARACTERS_MAX)
     """Where its push service takes messages."""
@@ -71,14 +71,14 @@ class Counts(Wire):
 
 
 class Device(Wire):
-    """Who is to be told."""
+    """A device to notify."""
 
     pushkey: str = Field(max_length=PUSHKEY_CHARACTERS_MAX)
     """As ``Subscribed.pushkey``."""
 
 
 class Notification(Wire):
-    """What a homeserver says of an event."""
+    """A homeserver's notification of an event."""
 
     event_id: Annotated[str, Field(max_length=ID_CHARACTERS_MAX)] | None = None
     """None: only counts have changed."""
@@ -100,7 +100,7 @@ class Notified(Wire):
 
 
 class Rejected(Wire):
-    """What a homeserver is answered."""
+    """The answer to a homeserver."""
 
     rejected: list[str]
     """Pushkeys by which nobody is reached any more: it removes these pushers."""

@@ -1,4 +1,4 @@
-"""What a push service is sent, and what its answers mean.
+"""Requests to a push service, and the meaning of its answers.
 
 Sources: RFC 8030 (Web Push), RFC 8291 (its encryption), RFC 8292 (VAPID).
 """
@@ -41,7 +41,7 @@ _OURS: Final = frozenset((400, 413))
 
 
 class Outcome(enum.Enum):
-    """What became of one push."""
+    """The outcome of one push."""
 
     SENT = "sent"
     """The push service has it."""

@@ -1,4 +1,4 @@
-"""What the app has in the demo of `veche up`: open registration, and notifications."""
+"""The app in the demo of `veche up`: open registration, and notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `veche doctor` asks the homeserver: whether people get accounts there as the app says."""
+"""Check of `veche doctor` at the homeserver: people get accounts there as the app says."""
 
 from __future__ import annotations
 

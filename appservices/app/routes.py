@@ -1,4 +1,4 @@
-"""What the app asks before anybody is signed in, and what homeservers send to browsers."""
+"""Routes for the app before sign-in, and for homeservers' notifications to browsers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUBSCRIBE_LIMIT: Final = Limit(burst=30, per_s=0.1)
 
 
 class SiteRoutes:
-    """What the app has to know first."""
+    """Routes that the app needs first."""
 
     def __init__(self, section: AppSection, server_name: str) -> None:
         """Make them.

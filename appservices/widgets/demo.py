@@ -1,4 +1,4 @@
-"""What the pages take in the demo of `veche up`: people of other homeservers may sign in."""
+"""The pages in the demo of `veche up`: people of other homeservers may sign in."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Widgets(Service):
 
 
 def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
-    """What the public site serves, by path below its root.
+    """Return the resources of the public site, by path below its root.
 
     Raises:
         ConfigError: A file of the pages is missing.

@@ -33,7 +33,7 @@ _TOKENS: Final = "assets/web/css/compound-design-tokens.css"
 
 @dataclass(frozen=True)
 class Vendored:
-    """What is taken of a package.
+    """The files that are taken of a package.
 
     Attributes:
         package: Its name.

@@ -1,4 +1,4 @@
-"""What a witness signs: the head in a message, if it begins with the newest one that it has signed.
+"""Signing rule of a witness: a head that begins with the newest one that it has signed.
 
 Source: C2SP, tlog-witness.
 """

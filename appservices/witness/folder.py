@@ -1,4 +1,4 @@
-"""What a witness remembers: the newest head of each log, on disk before its signature is out.
+"""Memory of a witness: the newest head of each log, on disk before its signature is out.
 
 One file a log, which is replaced as a whole: written beside, flushed, renamed, and its folder
 flushed. Whatever ends the process or the machine, a file is either the head before or the new one,
@@ -160,7 +160,7 @@ class WitnessFolder:
 
 
 def name_of(origin: str) -> str:
-    """What the files of a log are called, and its address at the witness."""
+    """Return the name of a log's files, also its address at the witness."""
     return hashlib.sha256(origin.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What a witness answers over HTTP: the protocol of C2SP to logs, and what it has to anybody."""
+"""HTTP routes of a witness: C2SP's protocol for logs, and public reads."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class WitnessRoutes:
             raise LimitError("Too many requests: please wait", retry_after_ms=wait_ms)
 
     def _described(self) -> dict[str, Any]:
-        """What it says of itself."""
+        """Build the witness's description of itself."""
         logs = [
             {
                 "origin": one.origin,

@@ -40,7 +40,7 @@ _forks = metrics.counter(
 
 @attrs.frozen
 class Seen:
-    """What a witness has of a log.
+    """The facts that a witness has about a log.
 
     Attributes:
         origin: Of the log.

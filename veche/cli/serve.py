@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 
 class HostLike(Protocol):
-    """What is run: ``veche.server.host.Host``."""
+    """The parts of ``veche.server.host.Host`` that this command runs."""
 
     async def start(self) -> None:
         """Serve; raises if that is impossible."""

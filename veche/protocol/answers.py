@@ -60,7 +60,7 @@ Via = Literal["text", "reaction", "structured", "msc4139", "poll", "page"]
 
 
 class PromptState(enum.Enum):
-    """Whether a prompt takes answers."""
+    """The state of a prompt: whether it takes answers."""
 
     OPEN = "open"
     ANSWERED = "answered"

@@ -42,13 +42,13 @@ Organisation = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class KeysQuery(Wire):
-    """Whose log."""
+    """The organisation whose log is asked for."""
 
     organisation: Organisation
 
 
 class HeadQuery(Wire):
-    """Whose log, and which head one has already."""
+    """The organisation whose log is asked for, and the head that the caller has already."""
 
     organisation: Organisation
     after: Annotated[int, Field(ge=1, le=SIZE_MAX)] | None = None
@@ -85,7 +85,7 @@ class ActorView(Wire):
 
 
 class ActorsView(Wire):
-    """Who has acted on the person."""
+    """The actors who have acted on the person."""
 
     organisations: list[ActorView]
 
@@ -162,7 +162,7 @@ class ActsOfPersonRoutes:
         summary="The organisations that have acted on the person",
     )
     def actors(self, txn: Cursor, call: Call) -> ActorsView:
-        """Who has acted, and how often."""
+        """List who has acted on the person, and how often."""
         names = actors(txn) | {
             one.section.organisation: one.section.name(call.language)
             for one in self._offices.offices.values()

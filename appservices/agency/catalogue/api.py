@@ -1,4 +1,4 @@
-"""What the API of the catalogue takes and answers: offices, services, forms.
+"""API models of the catalogue: offices, services, forms.
 
 Every text is in the language of whoever asks; every ``…_ms`` is a moment, UTC. A value that is not
 there is null.
@@ -157,6 +157,6 @@ class OneServiceView(ServiceView):
 
 
 class CatalogueQuery(Wire):
-    """What is looked for: every word of ``q`` must be found."""
+    """A search: every word of ``q`` must be found."""
 
     q: Annotated[str, Field(max_length=QUERY_CHARACTERS_MAX)] = ""

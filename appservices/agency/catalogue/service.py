@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class ServiceCatalogue:
-    """What all offices of a process offer."""
+    """The services that all offices of a process offer."""
 
     def __init__(self, workplaces: Sequence[Workplace]) -> None:
         """Take the offices, and show each service once: what cannot be shown fails at the start.

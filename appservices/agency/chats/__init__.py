@@ -1,1 +1,1 @@
-"""What an office hears in chats, in rooms of cases and at desks."""
+"""Messages to an office in chats, in rooms of cases and at desks."""

@@ -43,7 +43,7 @@ class Stage(enum.Enum):
 
 
 class Kind(enum.Enum):
-    """What may be learned of a message."""
+    """A kind of fact about a message."""
 
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
@@ -53,7 +53,7 @@ class Kind(enum.Enum):
 
 
 class How(enum.Enum):
-    """What a fact rests on."""
+    """The basis of a fact."""
 
     OUTBOX = "outbox"
     """Our homeserver has answered with the event id."""
@@ -106,7 +106,7 @@ class Fact:
 
 @attrs.frozen
 class Record:
-    """What is known of a message, in the order in which it was learned."""
+    """The known facts about a message, in the order in which they were learned."""
 
     facts: tuple[Fact, ...] = ()
 

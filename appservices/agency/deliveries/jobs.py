@@ -150,7 +150,7 @@ def _ms(known: Mapping[str, Any], name: str) -> int | None:
 
 
 def _facts(scene: Conversation, one: Delivery, known: Mapping[str, int | None]) -> list[Fact]:
-    """What the homeserver's answer says of a message that it has."""
+    """List the facts in the homeserver's answer about a message that it has."""
     now_ms = scene.now_ms
     facts = [Fact(Kind.ACCEPTED, How.OUTBOX, now_ms)]
     is_local = one.person.partition(":")[2] == scene.parts.host.server_name

@@ -153,7 +153,7 @@ def _send_receipt(scene: Conversation, file: CaseFile, delivery_id: str, *, to: 
 def signed_receipt(
     scene: Conversation, file: CaseFile, one: Delivery, now_ms: int
 ) -> dict[str, Any]:
-    """What an organisation says of a message, signed by the key of its log of acts.
+    """Build an organisation's receipt for a message, signed by the key of its log of acts.
 
     Args:
         scene: The transaction.

@@ -1,4 +1,4 @@
-"""What people read of how far a message with legal effect has come."""
+"""Texts for people on how far a message with legal effect has come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a case says and asks at its desk.
+"""Messages and questions of a case at its desk.
 
 A desk whose room is not made yet, or was lost, holds nobody up: the case goes on, and its card is
 put there, with what is asked by then, once the room is there (``post_waiting``).
@@ -155,7 +155,7 @@ def _ask(locked: LockedCase, room_id: RoomId, question: fx.Question) -> None:
 
 
 def _deciding(locked: LockedCase) -> list[UserId]:
-    """Who may answer at the desk of the case; never empty, since that would be anybody."""
+    """List those who may answer at the case's desk; never empty, as that would be anybody."""
     workplace = locked.scene.workplace
     desk = workplace.desk_for(locked.file.desk or locked.definition.desk)
     return [one.user_id for one in workplace.at_desk(desk) if one.decides][:SCOPE_MAX]

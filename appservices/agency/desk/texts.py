@@ -1,4 +1,4 @@
-"""What the staff reads: the card of a case at a desk, its file, and what the desk is asked."""
+"""Texts for the staff: the card of a case at a desk, its file, and the desk's questions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _flag_titles(definition: ServiceDefinition, case: Case, context: Context) ->
 
 
 def file_docs(definition: ServiceDefinition, case: Case, context: Context) -> Iterator[Doc]:
-    """What the person has answered, in as many messages as it needs."""
+    """Write the person's answers, in as many messages as needed."""
     localizer = context.staff
     language = context.office.language
     here = context.field_context(language)
@@ -92,7 +92,7 @@ def _pieces(value: str) -> Iterator[str]:
 
 
 def claim_question(definition: ServiceDefinition, case: Case, context: Context) -> Question:
-    """Who takes it?"""
+    """Ask who takes the case."""
     localizer = context.staff
     words = (
         localizer.text("Two persons must approve this case. Who is the second?")
@@ -112,7 +112,7 @@ def claim_question(definition: ServiceDefinition, case: Case, context: Context) 
 def decide_question(
     definition: ServiceDefinition, case: Case, review: Review, context: Context
 ) -> Question:
-    """What is decided?"""
+    """Ask what to decide."""
     localizer = context.staff
     title = definition.title.text(context.office.language)
     return Question(
@@ -146,7 +146,7 @@ def _decisions(case: Case, review: Review, context: Context) -> Iterator[Choice]
 
 
 def write_form(definition: ServiceDefinition, decision: Decision, context: Context) -> Form:
-    """What a clerk must say to refuse, or to ask for more."""
+    """Build the form that a clerk fills in to refuse, or to ask for more."""
     localizer = context.staff
     language = context.office.language
     if decision is Decision.ASK_MORE:

@@ -1,4 +1,4 @@
-"""What the template of a document gets: words to show, and the same facts for machines."""
+"""Data for the template of a document: words to show, and the same facts for machines."""
 
 from __future__ import annotations
 

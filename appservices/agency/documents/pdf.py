@@ -50,7 +50,7 @@ class Document:
 
 @attrs.frozen
 class Emblems:
-    """What a document shows of the office, beside its data.
+    """The office's marks on a document, beside its data.
 
     Attributes:
         arms: Its coat of arms, as PNG; None: it has none.

@@ -54,7 +54,7 @@ def act_of_fee(locked: LockedCase, fee: Fee, language: str) -> dict[str, Any]:
 
 
 def ours_of(case_id: str, number: int) -> str:
-    """What the organisation knows the invoice of a fee by; also the key under which it is made."""
+    """Return the organisation's reference for a fee's invoice, also its idempotency key."""
     return f"{case_id}.{number}"
 
 

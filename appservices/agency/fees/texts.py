@@ -1,4 +1,4 @@
-"""What the person reads of a fee: how much, why, until when, how, and what comes back."""
+"""Texts for the person about a fee: amount, reason, deadline, payment, refund."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def due_words(fee: Fee, context: Context) -> str:
 
 
 def next_words(fee: Fee, context: Context) -> str:
-    """What happens next, one sentence."""
+    """Say in one sentence what happens next."""
     localizer = context.person
     if fee.has_failed:
         return localizer.text("The invoice could not be made yet. The office knows and mends it.")
@@ -37,7 +37,7 @@ def next_words(fee: Fee, context: Context) -> str:
 
 
 def unpaid_words(definition: ServiceDefinition, fee: Fee, context: Context) -> str:
-    """What happens if it is not paid in time."""
+    """Say what happens if the fee is not paid in time."""
     step = definition.steps[fee.step]
     if isinstance(step, PayStep) and step.unpaid is not None:
         return context.person.text("If it is not paid by then, the case is refused.")

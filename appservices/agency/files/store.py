@@ -25,7 +25,7 @@ def hold(txn: Cursor, case_id: str, inbound: Inbound) -> None:
 
 
 def held(txn: Cursor, case_id: str) -> list[Inbound]:
-    """What waits, in order."""
+    """List waiting files, in order."""
     txn.execute("SELECT said FROM agency.held WHERE case_id = %s ORDER BY seq", (case_id,))
     return [_inbound(said) for (said,) in txn.fetchall()]
 

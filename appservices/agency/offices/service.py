@@ -89,7 +89,7 @@ class Workplace:
 
     @property
     def slug(self) -> str:
-        """What pages call it; neither part of it has the sign between them."""
+        """Name for pages; neither part of it contains the sign between them."""
         return f"{self.organisation}_{self.office.id}"
 
     @property
@@ -139,11 +139,11 @@ class Workplace:
         return min(desk for member in on_duty or deciding for desk in member.desks)
 
     def at_desk(self, desk: str) -> list[StaffMember]:
-        """Who works at a desk."""
+        """List the staff at a desk."""
         return [member for member in self.members if desk in member.desks]
 
     def with_duty(self, duty: str) -> list[StaffMember]:
-        """Whom a case is handed up to: who has the duty, else who works at a desk of that name."""
+        """List those to whom a case escalates: by duty, else by a desk of that name."""
         found = [member for member in self.members if duty in member.duties]
         return found or self.at_desk(duty)
 

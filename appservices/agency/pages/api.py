@@ -1,4 +1,4 @@
-"""What the API of the pages takes and answers: the models from which its documentation is made.
+"""API models of the pages, from which its documentation is made.
 
 Every text is in the language of whoever asks; every ``…_ms`` is a moment, UTC. A value that is not
 there is null.
@@ -23,7 +23,7 @@ PageCommand = Literal["withdraw", "human", "why", "status", "export"]
 
 
 class FieldErrorView(Wire):
-    """What is wrong with an answer, and what would be right.
+    """A problem with an answer, and what would be right.
 
     Attributes:
         field: Id of the field.
@@ -50,7 +50,7 @@ class CheckBody(Wire):
 
 
 class CheckView(Wire):
-    """What is wrong, and how the right ones read.
+    """The problems of answers, and how the right ones read.
 
     Attributes:
         shown: By id of the field.
@@ -96,7 +96,7 @@ class StartView(Wire):
 
 
 class VersionQuery(Wire):
-    """What is known already: the answer waits for something newer, up to 25 seconds."""
+    """The version that the page has: the answer waits for a newer one, up to 25 seconds."""
 
     after: Annotated[str, Field(max_length=VERSION_CHARACTERS_MAX)] | None = None
 
@@ -179,7 +179,7 @@ class AnswerView(Wire):
 
 
 class QuestionView(Wire):
-    """What the person has asked the office.
+    """The person's question to the office.
 
     Attributes:
         text: Empty if nothing was written.
@@ -306,7 +306,7 @@ class AnswerBody(Wire):
 
 
 class DoneView(Wire):
-    """What became of it.
+    """The outcome.
 
     Attributes:
         outcome: ``waiting``: it is kept, and will be done.
@@ -318,7 +318,7 @@ class DoneView(Wire):
 
 
 class DraftBody(Wire):
-    """What was typed so far: all of it, by id of the field."""
+    """The whole draft so far, by id of the field."""
 
     values: Annotated[dict[str, Any], Field(max_length=DRAFT_VALUES_MAX)]
 

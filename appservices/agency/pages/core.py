@@ -1,4 +1,4 @@
-"""What was typed on a page and not sent yet: kept as it is, and shared with the chat.
+"""Drafts typed on a page and not sent yet: kept as they are, and shared with the chat.
 
 What is right of it becomes part of the form, so that the chat does not ask it again. The person
 always sees all of it in the review before anything is sent. While the chat shows that review, it
@@ -31,7 +31,7 @@ DRAFT_BYTES_MAX: Final = 64 * 1024
 def problems_of(
     form: Form, draft: Mapping[str, object], context: FieldContext
 ) -> Sequence[FieldError]:
-    """What is wrong with a draft so far; that something is missing is no problem yet."""
+    """List the problems of a draft so far; missing answers are no problem yet."""
     return parse_some(form, draft, context)[1]
 
 
@@ -41,7 +41,7 @@ def problems_of_whole(
     data: Mapping[str, object],
     context: FieldContext,
 ) -> Sequence[FieldError]:
-    """What is wrong with a form that is sent, in the order of its fields.
+    """List the problems of a form that is sent, in the order of its fields.
 
     Args:
         form: The form.
@@ -92,7 +92,7 @@ def shown_draft(
     draft: Mapping[str, object],
     context: FieldContext,
 ) -> dict[str, Any]:
-    """What a page puts into its fields: what was typed there, and what the chat has taken since.
+    """Build the fields of a page from the draft, and from answers given in the chat since.
 
     Args:
         form: The form.

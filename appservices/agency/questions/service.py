@@ -136,7 +136,7 @@ def _desk(scene: Conversation) -> str:
 
 
 def _free_slot(scene: Conversation, room_id: RoomId) -> str | None:
-    """What a new question from a chat is about; None if too many wait for an answer."""
+    """Return a free subject for a chat's question; None if too many wait for an answer."""
     bot = scene.sender.bot.user_id
     slots = (f"question {number} {room_id}" for number in range(QUESTIONS_MAX))
     return next((one for one in slots if not prompts.open_about(scene.txn, bot, one)), None)

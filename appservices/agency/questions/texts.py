@@ -1,4 +1,4 @@
-"""What is said where a person's own words are passed on to the office."""
+"""Texts around a person's own words that are passed on to the office."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def signature_handlers(
 
 @attrs.frozen
 class _ToSign:
-    """What is read of a case to have its document signed.
+    """The facts of a case that are needed to have its document signed.
 
     Attributes:
         template: typst.
@@ -176,7 +176,7 @@ class _AskSignatures(_SigningHandler):
         )
 
     async def _name_of(self, user: UserId) -> str:
-        """What somebody calls themselves; else the beginning of their account."""
+        """Return somebody's display name, else the beginning of their account."""
         plain = user.removeprefix("@").partition(":")[0]
         try:
             where = path("profile", user, "displayname")

@@ -1,4 +1,4 @@
-"""What the person reads of a document that is being signed: by whom, until when, how."""
+"""Texts for the person about a document being signed: signers, deadline, way."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def signer_words(step: SignStep, context: Context) -> str:
-    """Who signs, in their order."""
+    """List the signers in their order."""
     localizer = context.person
     words = {Signer.PERSON: localizer.text("you"), Signer.CLERK: localizer.text("the office")}
     return ", ".join(words[one] for one in step.by)
 
 
 def next_words(definition: ServiceDefinition, asked: Signatures, context: Context) -> str:
-    """What happens next, one sentence."""
+    """Say in one sentence what happens next."""
     localizer, step = context.person, definition.steps[asked.step]
     if asked.has_failed:
         return localizer.text(
@@ -39,7 +39,7 @@ def next_words(definition: ServiceDefinition, asked: Signatures, context: Contex
 
 
 def why_signing_doc(definition: ServiceDefinition, asked: Signatures, context: Context) -> Doc:
-    """What is being waited for, until when, and what happens after that."""
+    """Explain what the case waits for, until when, and what happens after that."""
     localizer = context.person
     until = localizer.date(asked.due_at_ms)
     words = localizer.text("If it is not signed by {date}, the case expires.", date=until)

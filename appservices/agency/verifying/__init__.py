@@ -1,1 +1,1 @@
-"""What verifies files of offices, for `veche verify`."""
+"""Verifiers of files of offices, for `veche verify`."""

@@ -1,4 +1,4 @@
-"""What is left of a case once the time for which its content is kept is over."""
+"""Remains of a case after the time for which its content is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the person reads while a case moves: its card, status, decisions and reminders."""
+"""Texts for the person while a case moves: its card, status, decisions and reminders."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def card_of(definition: ServiceDefinition, case: Case, context: Context) -> Case
 
 
 def document_filename(case: Case) -> str:
-    """What the document of a case is saved as."""
+    """Return the file name of a case's document."""
     return f"{case.service}-{case.number}.pdf"
 
 
@@ -101,13 +101,13 @@ def card_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc
 
 
 def next_step(definition: ServiceDefinition, case: Case, context: Context) -> str:
-    """What happens next, one sentence."""
+    """Say in one sentence what happens next."""
     special = _special_step(definition, case, context)
     return special or context.person.text(_NEXT[case.state])
 
 
 def _special_step(definition: ServiceDefinition, case: Case, context: Context) -> str:
-    """What happens next where the state alone does not say it; else empty."""
+    """Say what happens next where the state alone does not; else empty."""
     localizer, words = context.person, ""
     if case.wiped_at_ms is not None:
         words = wiped_words(case.wiped_at_ms, context)
@@ -134,7 +134,7 @@ def _special_step(definition: ServiceDefinition, case: Case, context: Context) -
 
 
 def wiped_words(at_ms: int, context: Context) -> str:
-    """That the content of a case is not there any more."""
+    """Say that the content of a case was deleted."""
     return context.person.text(
         "Nothing. Its answers, texts and files were removed on {date}: the time for which the"
         " office keeps them is over. The record of what happened, and when, stays.",
@@ -182,7 +182,7 @@ def clipped(text: str) -> str:
 def why_doc(  # noqa: PLR0911 -- one for each thing that is waited for
     definition: ServiceDefinition, case: Case, context: Context
 ) -> Doc:
-    """What is being waited for, by which rule, until when, and what happens after that."""
+    """Explain what the case waits for, by which rule, until when, and what happens then."""
     if case.state in WITH_OFFICE:
         return _why_office(definition, case, context)
     if case.state is State.SIGNING and case.signatures is not None:
@@ -237,7 +237,7 @@ def _why_office(definition: ServiceDefinition, case: Case, context: Context) -> 
 
 
 def _after_due(definition: ServiceDefinition, case: Case, context: Context) -> str:
-    """What happens if the office misses the deadline."""
+    """Say what happens if the office misses the deadline."""
     localizer = context.person
     deadline = definition.deadline
     if case.timer(TimerKind.OVERDUE) is not None:
@@ -251,7 +251,7 @@ def _after_due(definition: ServiceDefinition, case: Case, context: Context) -> s
 
 
 def silence_words(definition: ServiceDefinition, context: Context) -> str:
-    """What it means if the office does not decide; empty if there is no desk."""
+    """Say what it means if the office does not decide; empty if there is no desk."""
     localizer = context.person
     if not any(isinstance(step, ReviewStep) for step in definition.steps):
         return ""
@@ -290,7 +290,7 @@ def submitted_doc(definition: ServiceDefinition, case: Case, context: Context) -
 
 
 def always_words(context: Context) -> str:
-    """What the person can write at any time."""
+    """List the commands that the person can write at any time."""
     words = ", ".join(command.word(context.language) for command in CASE_COMMANDS)
     return context.person.text("You can always write: {words}. Or send a file.", words=words)
 
@@ -362,7 +362,7 @@ def served_doc(definition: ServiceDefinition, case: Case, context: Context) -> D
 
 
 def _digest_of(issued: Issued, localizer: Localizer) -> str:
-    """Whose SHA-256 it is: of a document that is signed, that before anybody signed is another."""
+    """Name the file of a SHA-256; before signing, a document has another one."""
     return localizer.text("{title} · SHA-256 of the file", title=issued.title)
 
 
@@ -447,5 +447,5 @@ def ended_doc(definition: ServiceDefinition, case: Case, context: Context) -> Do
 
 
 def reply_doc(text: str, context: Context) -> Doc:
-    """What somebody of the office wrote."""
+    """Write the reply of somebody of the office."""
     return (Paragraph(Bold(context.office.name(context.language)), ": ", text),)

@@ -41,7 +41,7 @@ _PASSKEY_FEATURES: Final = ("publickey-credentials-create", "publickey-credentia
 
 
 class Framing(enum.Enum):
-    """Who may show a document in a frame."""
+    """The sites that may show a document in a frame."""
 
     NOBODY = enum.auto()
     EMBEDDERS = enum.auto()

@@ -76,7 +76,7 @@ def imported(module: str, text: str) -> tuple[str, ...]:
 
 @attrs.frozen
 class Modules:
-    """What the modules below ``static`` import; each is read once, when a page first needs it.
+    """The imports of the modules below ``static``; each is read once, when first needed.
 
     Attributes:
         sources: Every file below ``static``.
@@ -128,7 +128,7 @@ class Modules:
         return tuple(found)
 
     def _read(self, module: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What a module imports at once, and later."""
+        """Read the modules that a module imports at once, and later."""
         if module not in self._imports:
             if module not in self.sources:
                 raise ConfigError(

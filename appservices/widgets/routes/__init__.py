@@ -1,1 +1,1 @@
-"""What browsers ask the pages' service for: documents, files, sessions, keys."""
+"""HTTP routes of the pages' service: documents, files, sessions, keys."""

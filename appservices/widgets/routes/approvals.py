@@ -49,7 +49,7 @@ class UsableKey(Wire):
 
 
 class AskedAnswer(Wire):
-    """What is to be approved."""
+    """The approval that is asked for."""
 
     state: Literal["open", "approved", "declined", "expired", "closed"]
     """Where it has got to."""
@@ -66,7 +66,7 @@ class AskedAnswer(Wire):
 
 
 class Outcome(Wire):
-    """What became of it."""
+    """The outcome."""
 
     outcome: Literal["approved", "declined"]
     """The bot has it already."""
@@ -97,7 +97,7 @@ class ApprovalRoutes:
         summary="What is to be approved",
     )
     def asked(self, txn: Cursor, call: Call) -> AskedAnswer:
-        """What was asked under a nonce, and with which keys it may be signed."""
+        """Return the approval under a nonce, and the keys with which it may be signed."""
         view = self._approvals.view(txn, call.path_args["nonce"], call.now_ms)
         if view is None:
             raise NotFoundError(NOTHING_ASKED)

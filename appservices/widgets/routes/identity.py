@@ -26,7 +26,7 @@ class IdentityView(Wire):
 
 
 class IdentityAsked(Wire):
-    """What confirms a new identity."""
+    """The approval that confirms a new identity."""
 
     asked: dict[str, Any]
     """``AskedApproval`` that the person's key has to sign."""

@@ -178,7 +178,7 @@ class CodeBrought(Proof):
 
 
 class LimitLine(Wire):
-    """What may be approved by code, a day, in one currency."""
+    """A daily limit for approvals by code, in one currency."""
 
     currency: str
     """ISO 4217."""
@@ -211,7 +211,7 @@ class LimitChange(Wire):
 
 
 class LimitChanged(Wire):
-    """What became of it."""
+    """The outcome."""
 
     limit: LimitLine
     """As it is now."""
@@ -220,7 +220,7 @@ class LimitChanged(Wire):
 
 
 class EvidenceView(Wire):
-    """What a person approved, as a file that anybody can check."""
+    """A person's approval, as a file that anybody can check."""
 
     evidence: dict[str, Any]
     """See docs/explanation/approvals.md."""

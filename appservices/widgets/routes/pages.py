@@ -81,7 +81,7 @@ HOME: Final = N_("To the start page")
 
 @attrs.frozen
 class Facts:
-    """What the pages are told of the installation.
+    """The facts about the installation that the pages need.
 
     Attributes:
         server_name: Of the homeserver whose bots speak.
@@ -331,7 +331,7 @@ class _Maker:
         return sorted(name for name in self._sources if name.endswith(_CARDS))
 
     def _client_head(self) -> list[str]:
-        """What only the app is told."""
+        """Build the lines of the head for the app alone."""
         cards = " ".join(self.base + name for name in self._cards())
         wasm = sri(gzip.decompress(self._sources[_WASM + PACKED]))
         return [
@@ -342,7 +342,7 @@ class _Maker:
         ]
 
     def _pages_head(self) -> list[str]:
-        """What only the pages are told."""
+        """Build the lines of the head for the pages alone."""
         origin = self._facts.app_origin
         return [f'<meta name="veche-app" content="{escape(origin)}">'] if origin else []
 

@@ -39,7 +39,7 @@ class CodeAsked(Wire):
 
 
 class CodeRequest(Wire):
-    """What the page keeps until the code is typed."""
+    """The request that the page keeps until the code is typed."""
 
     request: str
     """A secret: the code is good with it alone."""
@@ -59,7 +59,7 @@ class CodeTyped(Wire):
 
 
 class LinkSecret(Wire):
-    """What stands after ``#`` in a link."""
+    """The part after ``#`` in a link."""
 
     secret: str = Field(max_length=TEXT_CHARACTERS_MAX)
     """Of the link."""

@@ -150,7 +150,7 @@ def _page(txn: Cursor, parts: Parts, person: UserId, now_ms: int) -> str | None:
 
 
 def is_current(txn: Cursor, asked: Asked) -> bool:
-    """Return whether the request is not about an identity that has changed meanwhile."""
+    """Return whether the identity in question, if any, was not replaced or confirmed since."""
     identity = identity_of(asked)
     if identity is None:
         return True

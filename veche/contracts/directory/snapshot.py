@@ -23,7 +23,7 @@ DEPTH_MAX: Final = 8
 
 
 class Standing(enum.StrEnum):
-    """Whether an organisation is official at a moment, and why not."""
+    """The standing of an organisation at a moment: official, or the reason why not."""
 
     OFFICIAL = "official"
     NOT_YET = "not_yet"

@@ -35,7 +35,7 @@ NONCE_BYTES: Final = 32
 
 @attrs.frozen
 class Question:
-    """Whether a certificate was revoked.
+    """A question whether a certificate was revoked.
 
     Attributes:
         address: Of the responder, as the certificate says it.

@@ -1,4 +1,4 @@
-"""Whether a certificate was good at a moment: its chain to a root that is trusted, and its lists.
+"""Validity of a certificate at a moment: its chain to a trusted root, and its lists.
 
 A list of revoked certificates and the answer of an OCSP responder are two forms of one proof, and
 are given and judged side by side; who is accused by either is revoked. Nothing is fetched: what

@@ -1,4 +1,4 @@
-"""Whether the homeserver still pushes: how late what it pushes comes, and whether anything comes.
+"""Health of the homeserver's pushes: how late they come, and whether any come.
 
 What our own bots say is pushed back to us, so each such push measures the way from the homeserver
 to us. Where it is quiet, the application service says something to itself, in a room of its own,

@@ -67,7 +67,7 @@ class Timer:
 
 
 class QuestionKind(enum.Enum):
-    """What the person asked the office."""
+    """The kind of a person's question to the office."""
 
     HUMAN = "human"
     """For a human being, with a text or without."""
@@ -149,7 +149,7 @@ class PendingDocument:
 
 
 class FeeState(enum.Enum):
-    """What has become of a fee."""
+    """The state of a fee."""
 
     ASKED = "asked"
     PAID = "paid"
@@ -226,7 +226,7 @@ class AddedFile:
 
 @attrs.frozen
 class DeskForm:
-    """What a clerk is writing: the reasons of a refusal, or a question to the person."""
+    """A clerk's unfinished text: the reasons of a refusal, or a question to the person."""
 
     decision: Decision
     by: str
@@ -311,7 +311,7 @@ class Case:
 
     @property
     def number(self) -> str:
-        """What people call it: the last eight characters of its id."""
+        """Short number for people: the last eight characters of its id."""
         return self.id[-8:]
 
     @property

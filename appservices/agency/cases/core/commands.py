@@ -1,4 +1,4 @@
-"""What a person can write in the room of a case at any time."""
+"""Commands that a person can write in the room of a case at any time."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def without_marks(text: str, language: str) -> str:
 
 
 def command_input(command: Command, argument: str) -> PersonInput | None:
-    """What a command is to the case; None if it is not about the case.
+    """Return the input of a command to the case; None if it is not about the case.
 
     Args:
         command: One of ``ROOM_COMMANDS``.

@@ -1,4 +1,4 @@
-"""What the shell must do after a step: frozen values, in order, each one row of an outbox.
+"""Effects of a step for the shell: frozen values, in order, each one row of an outbox.
 
 The shell knows rooms, Matrix ids and prompts; the core knows persons, desks and questions. An
 effect's id is derived from the case's id, its serial and its place among the effects of the step.
@@ -38,7 +38,7 @@ class Party(enum.Enum):
 
 
 class Topic(enum.StrEnum):
-    """What a question is about. A new question of a topic takes the place of the one before."""
+    """The topic of a question. A new question of a topic replaces the one before."""
 
     LANGUAGE = "language"
     MENU = "menu"
@@ -58,7 +58,7 @@ class Topic(enum.StrEnum):
 
 @attrs.frozen
 class Release:
-    """What a person approves with their key: that these answers go to an office.
+    """A release of answers to an office, which a person approves with their key.
 
     Attributes:
         to: Name of the office.

@@ -47,7 +47,7 @@ class Asker:
     to: str | None = None
 
     def question(self, state: FormState, outputs: tuple[Output, ...], context: Context) -> Question:
-        """What the dialogue says now, as one question.
+        """Build one question from the present outputs of the dialogue.
 
         What is wrong with an answer stands above the question, which is asked again.
 
@@ -82,7 +82,7 @@ class Asker:
 
 
 def _asked(form: Form, state: FormState) -> Output:
-    """What the person was asked last."""
+    """Return the output that the person was asked last."""
     if state.mode is Mode.REVIEW:
         missing = [f for f in form.fields if f.required and f.id not in state.values]
         return Review(state.values, tuple(missing))

@@ -1,4 +1,4 @@
-"""What can happen to a case: from the person, the staff, the clock, and our own machines."""
+"""Inputs to a case: from the person, the staff, the clock, and our own machines."""
 
 from __future__ import annotations
 

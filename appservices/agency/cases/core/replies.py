@@ -47,7 +47,7 @@ FILE_FIELD: Final = Field(id="file", kind=FieldKind.FILE, label="File")
 def person_choice(
     topic: Topic, choice: str | None, data: Mapping[str, Any] | None, trust: Trust
 ) -> PersonInput | None:
-    """What a person's answer to a question means; None if it means that all stays as it is.
+    """Interpret a person's answer to a question; None if nothing changes.
 
     Args:
         topic: Of the question.
@@ -63,7 +63,7 @@ def person_choice(
 
 
 def person_text(case: Case, text: str, trust: Trust) -> PersonInput | None:
-    """What a person's words mean that are no command and no choice; None: they ask for help."""
+    """Interpret a person's text that is no command or choice; None: they ask for help."""
     if case.state in {State.DRAFT, State.NEEDS_MORE}:
         return Answers(Said(text), trust)
     return None
@@ -76,7 +76,7 @@ def person_file(
     trust: Trust,
     problem: Problem | None = None,
 ) -> PersonInput:
-    """What a file or a location of a person means: an answer, or one file more.
+    """Interpret a person's file or location: an answer, or one file more.
 
     Args:
         definition: The service.
@@ -92,7 +92,7 @@ def person_file(
 
 
 def file_input(field_id: str, content: Mapping[str, Any], trust: Trust) -> PersonInput:
-    """What a file of a page means: the answer to a question of the form, or one file more.
+    """Interpret a file from a page: the answer to a question of the form, or one file more.
 
     Args:
         field_id: Of the question; empty: none.
@@ -134,7 +134,7 @@ def _asked_attachment(definition: ServiceDefinition, case: Case, language: str) 
 def staff_choice(  # noqa: PLR0911 -- one a topic
     topic: Topic, by: Staff, choice: str | None, data: Mapping[str, Any] | None
 ) -> StaffInput | None:
-    """What an answer of the staff to a question means; None if it means nothing.
+    """Interpret a staff member's answer to a question; None if it means nothing.
 
     Args:
         topic: Of the question.
@@ -160,7 +160,7 @@ def staff_choice(  # noqa: PLR0911 -- one a topic
 
 
 def staff_text(topic: Topic, by: Staff, text: str) -> StaffInput | None:
-    """What words of the staff mean that answer a question; None if they mean nothing."""
+    """Interpret a staff member's text that answers a question; None if it means nothing."""
     match topic:
         case Topic.WRITE:
             return DeskAnswers(by, Said(text))

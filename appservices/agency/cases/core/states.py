@@ -46,7 +46,7 @@ WITH_OFFICE: Final = frozenset({State.SUBMITTED, State.IN_REVIEW, State.DECIDED_
 
 
 class Happened(enum.Enum):
-    """What an entry of the history tells."""
+    """The kind of an entry in the history."""
 
     OPENED = "opened"
     SUBMITTED = "submitted"
@@ -89,7 +89,7 @@ class Happened(enum.Enum):
 
 
 class TimerKind(enum.Enum):
-    """What a clock is for; a case has at most one of each."""
+    """The purpose of a clock; a case has at most one of each."""
 
     REMINDER = "reminder"
     """Something is due soon: tell whoever must act."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Outcome:
-    """What came of an input.
+    """The outcome of an input.
 
     Attributes:
         case: The case afterwards; the same as before if the input was refused.

@@ -236,5 +236,5 @@ _CHAT: Final = "chat "
 
 
 def chat_subject(room_id: RoomId) -> str:
-    """What the questions of a chat, outside any case, are about."""
+    """Return the subject of a chat's questions outside any case."""
     return _CHAT + room_id

@@ -1,4 +1,4 @@
-"""What the agency keeps: definitions, desks, cases; and what persons do on pages."""
+"""Storage of the agency: definitions, desks, cases, and acts of people on pages."""
 
 from appservices.agency.cases.store.cases import (
     LISTED_CASES_MAX,

@@ -1,4 +1,4 @@
-"""What the agency keeps: definitions, desks, cases."""
+"""Storage of definitions, desks and cases."""
 
 from __future__ import annotations
 
@@ -234,12 +234,12 @@ def keep_wiped(txn: Cursor, file: CaseFile, left: Case) -> None:
 
 
 def case_topic(case_id: str) -> str:
-    """What is announced when a case changes."""
+    """Return the topic announced when a case changes."""
     return f"case {case_id}"
 
 
 def person_topic(person: UserId) -> str:
-    """What is announced when any case of a person changes."""
+    """Return the topic announced when any case of a person changes."""
     return f"person {person}"
 
 

@@ -30,7 +30,7 @@ _OVER: Final = sorted(state.value for state in OVER)
 
 @attrs.frozen
 class PageOutcome:
-    """What became of an act on a page.
+    """The outcome of an act on a page.
 
     Attributes:
         case_id: The case that it began; None: it began none.
@@ -60,7 +60,7 @@ class PageStart:
 
 
 def page_draft(txn: Cursor, case_id: str) -> dict[str, Any]:
-    """What was typed for a case on a page; empty if nothing was."""
+    """Read the draft of a case from a page; empty if there is none."""
     txn.execute("SELECT draft FROM agency.page_draft WHERE case_id = %s", (case_id,))
     row = txn.fetchone()
     return dict(row[0]) if row else {}
@@ -109,7 +109,7 @@ def keep_page_outcome(txn: Cursor, event_id: EventId, outcome: PageOutcome, now_
 
 
 def page_outcome(txn: Cursor, event_id: EventId) -> PageOutcome | None:
-    """What became of an act; None if there is nothing to say of it, or not yet."""
+    """Read the outcome of an act; None if there is none, or not yet."""
     txn.execute(
         "SELECT case_id, reason, words FROM agency.page_outcome WHERE event_id = %s", (event_id,)
     )

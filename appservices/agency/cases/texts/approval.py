@@ -1,4 +1,4 @@
-"""What a person approves with the key of their device before it is submitted."""
+"""Text that a person approves with their device's key before submission."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def approval_question(
 
 
 def release_of(definition: ServiceDefinition, case: Case, context: Context) -> Release:
-    """What is approved: to whom, for what, and each answer as the person reads it.
+    """Describe the release to approve: recipient, purpose, and each answer as the person reads it.
 
     Of an answer that is too long the beginning stands there, with the hash of all of it.
     """

@@ -35,5 +35,5 @@ _UNCHANGED: Final = N_("Nothing has changed.")
 
 
 def refusal_words(reason: RefusalReason, localizer: Localizer, **values: object) -> str:
-    """What is wrong, and that nothing has changed."""
+    """Explain what is wrong, and that nothing has changed."""
     return f"{localizer.text(_WORDS[reason], **values)} {localizer.text(_UNCHANGED)}"

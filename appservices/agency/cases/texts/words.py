@@ -86,20 +86,20 @@ _ROLES: Final[Mapping[Role, str]] = {
 
 
 def state_words(state: State, localizer: Localizer) -> str:
-    """What the person reads as the state of a case."""
+    """Name the state of a case for the person."""
     return localizer.text(_STATES[state])
 
 
 def staff_state_words(state: State, localizer: Localizer) -> str:
-    """What the staff reads as the state of a case."""
+    """Name the state of a case for the staff."""
     return localizer.text(_STAFF_STATES.get(state, _STATES[state]))
 
 
 def happened_words(happened: Happened, localizer: Localizer) -> str:
-    """What the person reads of an entry of the history."""
+    """Describe an entry of the history for the person."""
     return localizer.text(_HAPPENED[happened])
 
 
 def role_words(role: Role, localizer: Localizer) -> str:
-    """What the person reads as who did something."""
+    """Name a role for the person."""
     return localizer.text(_ROLES[role])

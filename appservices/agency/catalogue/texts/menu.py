@@ -99,7 +99,7 @@ def _labels(services: Sequence[ServiceDefinition], context: Context) -> dict[str
 
 
 def intro_question(definition: ServiceDefinition, context: Context) -> Question:
-    """What a service is, what it needs, how long it takes; and whether to start."""
+    """Describe a service, its needs and its duration, and ask whether to start."""
     localizer = context.person
     language = context.language
     title = definition.title.text(language)
@@ -155,7 +155,7 @@ def unclear_question(services: Sequence[ServiceDefinition], context: Context) ->
 
 
 def help_doc(context: Context, *, more: Sequence[Command] = (), is_whole: bool = False) -> Doc:
-    """What a person can write, with what each does.
+    """List the commands that a person can write, with their effects.
 
     Args:
         context: Who the person is.

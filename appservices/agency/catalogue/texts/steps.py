@@ -1,4 +1,4 @@
-"""What happens in a service, step by step, for whoever thinks of starting it."""
+"""Steps of a service, for people who think of starting it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def step_words(  # noqa: PLR0911 -- one for each kind, so that the type checker 
 
 
 def fee_words(definition: ServiceDefinition, context: Context) -> str | None:
-    """What a service costs at most; None if it costs nothing."""
+    """State the highest fee of a service; None if it costs nothing."""
     localizer = context.person
     found = [localizer.amount(step.amount) for step in definition.fees if step.amount is not None]
     if len(found) < len(definition.fees):

@@ -1,4 +1,4 @@
-"""What of all that is said to a bot counts as said, and what is only answered with a warning."""
+"""Filter of messages to a bot: those that count, and those that only get a warning."""
 
 from __future__ import annotations
 

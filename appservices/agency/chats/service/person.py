@@ -1,4 +1,4 @@
-"""What a person says: in the chat with an office, or in the room of a case."""
+"""Messages of a person: in the chat with an office, or in the room of a case."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def _command_in(
 
 
 def _command(scene: Conversation, room_id: RoomId, person: UserId, parsed: ParsedCommand) -> None:
-    """What every bot answers, whatever is going on."""
+    """Answer a command that every bot has at any time."""
     language = scene.language_of(person)
     if answer_command(
         scene.txn, scene.sender, room_id, person, parsed, links=scene.links, language=language

@@ -1,4 +1,4 @@
-"""What the staff says in the room of a desk."""
+"""Messages of the staff in the room of a desk."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _KINDS: Final = {
 
 
 def names_in(fields: tuple[FieldDefinition, ...], flags: tuple[Flag, ...]) -> dict[str, Named]:
-    """What a condition may name: the fields, and the facts."""
+    """List the names that a condition may use: the fields, and the facts."""
     names = {
         "today": Named(Kind.DATE),
         "asked_count": Named(Kind.NUMBER, is_whole=True),

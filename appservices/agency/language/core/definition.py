@@ -102,7 +102,7 @@ class FieldDefinition:
 
 
 class Silence(enum.Enum):
-    """What it means if the office still says nothing after the escalation."""
+    """The effect if the office still says nothing after the escalation."""
 
     REFUSED_AND_APPEALABLE = "refused_and_appealable"
     APPROVED = "approved"
@@ -132,7 +132,7 @@ class Deadline:
 
 
 class Decision(enum.Enum):
-    """What a desk may do with a case."""
+    """A decision that a desk may make about a case."""
 
     APPROVE = "approve"
     REFUSE = "refuse"
@@ -177,7 +177,7 @@ class Reason:
 
 @attrs.frozen
 class RefusalRules:
-    """What a refusal always says.
+    """The parts that every refusal has.
 
     Attributes:
         reasons: From which the desk chooses.
@@ -324,7 +324,7 @@ class PayStep:
     condition: Condition | None = None
 
     def fee(self, answers: Mapping[str, object]) -> Money | None:
-        """What is to be paid by somebody who answered so; None: nothing."""
+        """Return the fee for somebody with these answers; None: nothing."""
         answer = self.amount if self.field is None else answers.get(self.field)
         if answer is None:
             return None
@@ -333,7 +333,7 @@ class PayStep:
 
 
 class Signer(enum.Enum):
-    """Who signs a document of a case."""
+    """The signer of a case's document."""
 
     PERSON = "person"
     """Whose case it is."""

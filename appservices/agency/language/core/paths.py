@@ -42,7 +42,7 @@ _BEFORE_REVIEW: Final[Mapping[str, object]] = {"flags": None, "asked_count": 0}
 
 
 class _Way(enum.Enum):
-    """What is decided on the way so far."""
+    """The decisions on the way so far."""
 
     UNDECIDED = enum.auto()
     APPROVED = enum.auto()

@@ -1,4 +1,4 @@
-"""What is wrong in a service file: where, what, and what would be right; all of it at once."""
+"""Problems in a service file: where, what, and what would be right; all of them at once."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def one_of(words: Iterable[str]) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """What would be right instead of ``word``: the nearest of ``words``, or all of them."""
+    """Suggest the nearest of ``words`` instead of ``word``, or all of them."""
     listed = list(words)
     near = difflib.get_close_matches(word, listed, n=1)
     if near:

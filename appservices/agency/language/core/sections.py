@@ -157,7 +157,7 @@ def _refuse_same_titles(item: Item, titles: list[Texts], texts: TextReader) -> N
 
 
 def read_refusal(item: Item | None, texts: TextReader) -> RefusalRules | None:
-    """What a refusal says; None if there is nothing, or a problem."""
+    """Read the rules of a refusal; None if there are none, or a problem."""
     if item is None:
         return None
     section = item.section(("reasons", "appeal", "appeal_days"))

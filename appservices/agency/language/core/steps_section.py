@@ -72,7 +72,7 @@ LATER: Final[Mapping[str, str]] = {
 
 @attrs.frozen
 class Known:
-    """What the other sections declare, as far as they could be read."""
+    """The declarations of the other sections, as far as they could be read."""
 
     texts: TextReader
     fields: tuple[FieldDefinition, ...]

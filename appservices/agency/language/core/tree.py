@@ -71,7 +71,7 @@ class Item:
 
     @property
     def kind(self) -> str:
-        """What it is, in words."""
+        """Kind of the value, in words."""
         return _KINDS.get(self.node.tag.removeprefix(_TAG), f"a value tagged {self.node.tag}")
 
     def wrong(self, wrong: str, right: str) -> None:

@@ -1,4 +1,4 @@
-"""What only shows when a service is looked at whole: parts missing, unused, unreachable."""
+"""Checks of a service as a whole: parts missing, unused, unreachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the world looks like while a case takes a step: time, place, language."""
+"""Context of a case's step: time, place, language."""
 
 from __future__ import annotations
 

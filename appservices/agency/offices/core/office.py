@@ -39,7 +39,7 @@ class Office:
 
 
 class Role(enum.Enum):
-    """Who acts on a case."""
+    """The role of somebody who acts on a case."""
 
     PERSON = "person"
     CLERK = "clerk"

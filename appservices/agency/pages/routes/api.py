@@ -20,7 +20,7 @@ VALUES_BODY_BYTES_MAX: Final = 256 * 1024
 
 
 class Offices(Protocol):
-    """What the routes need of the agency: ``appservices.agency.bot.Agency``."""
+    """The methods of ``appservices.agency.bot.Agency`` that the routes need."""
 
     catalogue: ServiceCatalogue
     offices: Mapping[UserId, OfficeParts]

@@ -68,7 +68,7 @@ _RETRY_AFTER_MS: Final = 2_000
 
 
 class CaseRoutes:
-    """What a person sees and does of their cases."""
+    """Routes by which a person sees and acts on their cases."""
 
     def __init__(self, offices: Offices, follower: Follower, client: MatrixClient) -> None:
         """Make them.
@@ -297,7 +297,7 @@ class CaseRoutes:
         return pages.outcome(txn, event_id) != "waiting", str(file.version)
 
     async def _outcome(self, call: Call, event_id: EventId) -> store.PageOutcome | None:
-        """What became of an act; None if there is nothing to say of it, or not yet.
+        """Return the outcome of an act; None if there is none, or not yet.
 
         Raises:
             AnswerRefusedError: It does not count.
@@ -324,7 +324,7 @@ class CaseRoutes:
         return stored_document(txn, file, call.path_args["sha256"], call.language)
 
     def _visit(self, txn: Cursor, call: Call) -> Visit:
-        """Who asks, at the office whose case it is about.
+        """Return the caller's visit at the office of the case.
 
         Raises:
             NotFoundError: There is no such case, which looks as if it were somebody else's.

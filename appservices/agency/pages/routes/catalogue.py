@@ -1,4 +1,4 @@
-"""What anybody may ask without signing in: what offices offer, and whether answers are right."""
+"""Routes without sign-in: what offices offer, and whether answers are right."""
 
 from __future__ import annotations
 

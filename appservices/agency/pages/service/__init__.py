@@ -1,1 +1,1 @@
-"""What a page reads and does, one use case a function."""
+"""Use cases of a page, one a function."""

@@ -1,4 +1,4 @@
-"""What a page asks to be done: checked here, then handed in to the inbox like a message.
+"""Acts from a page: checked here, then handed to the inbox like a message.
 
 What can be told at once (a wrong field, a closed question) is refused before anything is handed in,
 in the words that the bot would use; that it still holds is decided when the bot hears it.
@@ -96,12 +96,12 @@ class Visit:
 
     @property
     def person(self) -> UserId:
-        """Who."""
+        """The person who acts."""
         return self.session.person
 
     @property
     def event_id(self) -> EventId:
-        """Of what they do."""
+        """Event id of the act."""
         return pages.page_event_id(self.person, self.key)
 
     def text(self, message: str, **values: object) -> str:
@@ -123,7 +123,7 @@ class Visit:
         return self.hand_in(said, digest)
 
     def _said(self, room_id: RoomId) -> dict[str, Any]:
-        """What is the same of all that the person does on the page."""
+        """Build the fields that all acts of the person on the page share."""
         return {
             "bot": self.scene.sender.bot.user_id,
             "room_id": room_id,
@@ -258,7 +258,7 @@ def answer(visit: Visit, case_id: str, given: AnswerBody) -> EventId:
 
 
 def _whole_data(kept: Kept, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What was filled in; what the page can fill in and left out is empty, not as it was before."""
+    """Complete the data of a form; a field that the page left empty becomes empty."""
     form = kept.prompt.form
     if kept.purpose.get("topic") != Topic.FORM or form is None:
         return dict(data)
@@ -388,7 +388,7 @@ def _check_level(visit: Visit, deed: str | None) -> None:
 
 
 def outcome_of(txn: Cursor, event_id: EventId) -> tuple[store.PageOutcome | None, Outcome]:
-    """What became of an act: what there is to say of it, and whether it is done."""
+    """Return the result of an act, and whether it is done."""
     try:
         # First: once it is done, what there is to say is there too.
         state = pages.outcome(txn, event_id)

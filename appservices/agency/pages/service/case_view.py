@@ -242,7 +242,7 @@ def _draft(
 
 
 def _commands(shown: Shown) -> list[CommandView]:
-    """What the person can do where the case stands."""
+    """List the commands that the person can give in the case's state."""
     localizer, state = shown.context.person, shown.file.case.state
     found = []
     for command in CASE_COMMANDS:

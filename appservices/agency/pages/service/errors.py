@@ -1,4 +1,4 @@
-"""What a page is told when something does not count."""
+"""Errors for a page when an act does not count."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class AnswerRefusedError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"reason": self.reason}
 
 
 class FormRefusedError(FormErrors):
-    """What was filled in is not right yet; nothing was sent (HTTP 400)."""
+    """The form has mistakes; nothing was sent (HTTP 400)."""
 
     def __init__(self, errors: Sequence[FieldError], catalogue: Catalogue, language: str) -> None:
         """Keep what is wrong.
@@ -50,14 +50,14 @@ class FormRefusedError(FormErrors):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What is wrong with each field."""
+        """Problem of each field."""
         return {"errors": [one.model_dump() for one in self._views]}
 
 
 def error_views(
     errors: Sequence[FieldError], catalogue: Catalogue, language: str
 ) -> list[FieldErrorView]:
-    """What is wrong with each field, as a page shows it beside the field."""
+    """Describe the problem of each field, as a page shows it beside the field."""
     # Beside its field an error need not say the label again.
     bare = [FieldError(one.field_id, None, one.problem, one.values) for one in errors]
     return [

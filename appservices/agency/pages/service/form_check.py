@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_answers(definition: ServiceDefinition, context: Context, given: CheckBody) -> CheckView:
-    """What is wrong with answers, and how the others read.
+    """Check answers; return the problems, and how the right ones read.
 
     Files are sent in the chat, so they are not missed here. Fields that the service does not have
     are passed over: the page may show a form of yesterday.

@@ -1,4 +1,4 @@
-"""What a page reads of the offices and cases of a person."""
+"""Reads of a person's offices and cases for a page."""
 
 from __future__ import annotations
 

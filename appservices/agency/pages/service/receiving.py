@@ -1,4 +1,4 @@
-"""What a person does on a page, as it reaches the bot: a service begun, a command, an answer.
+"""Acts of a person on a page, as they reach the bot: a new case, a command, an answer.
 
 It comes through the inbox and has the effect that a message has; only that it does not count is
 told to the page instead of the room. An approval came from a page too that waits for nothing more,

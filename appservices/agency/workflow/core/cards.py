@@ -1,4 +1,4 @@
-"""What comes of a step: the case, and its effects with the cards brought up to date first."""
+"""Result of a step: the case, and its effects with the cards brought up to date first."""
 
 from __future__ import annotations
 

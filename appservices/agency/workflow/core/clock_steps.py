@@ -1,4 +1,4 @@
-"""What time does to a case, and what our own machines report."""
+"""Steps of a case by time, and by reports of our own machines."""
 
 from __future__ import annotations
 

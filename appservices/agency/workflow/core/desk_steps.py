@@ -1,4 +1,4 @@
-"""What the staff does with a case."""
+"""Steps of a case by the staff."""
 
 from __future__ import annotations
 

@@ -255,7 +255,7 @@ def _leave_desk(turn: Turn) -> None:
 
 
 def _signer(turn: Turn) -> str | None:
-    """Who of the staff will sign the document of a case that was decided; None: nobody."""
+    """Return the staff member who will sign a decided case's document; None: nobody."""
     coming = turn.definition.steps[turn.case.step + 1 :]
     is_signed = any(
         isinstance(step, SignStep)

@@ -66,7 +66,7 @@ def open_case(
 
 
 def step(definition: ServiceDefinition, case: Case, heard: Input, context: Context) -> Outcome:
-    """What comes of an input. It never fails: what makes no sense is refused, in words.
+    """Apply an input to a case. It never fails: it refuses senseless inputs, in words.
 
     Args:
         definition: The service, in the version with which the case began.

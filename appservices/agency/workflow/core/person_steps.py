@@ -1,4 +1,4 @@
-"""What the person does to a case."""
+"""Steps of a case by the person."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def answer_form(turn: Turn, heard: Answers) -> None:
 
 
 def _with_known_files(form: Form, before: FormState, said: FormInput) -> FormInput:
-    """What was said; a file that was not sent to the room, and so not looked at, is none."""
+    """Drop a file that was not sent to the room, and so was not checked."""
     if not isinstance(said, Filled):
         return said
     files = {field.id for field in form.fields if field.kind in FILE_KINDS}

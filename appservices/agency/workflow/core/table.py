@@ -24,7 +24,7 @@ Handler = Callable[[Turn, Any], None]
 
 @attrs.frozen
 class Row:
-    """What happens on an input in a state.
+    """The rule for an input in a state.
 
     Attributes:
         do: Works it out.

@@ -85,5 +85,5 @@ def step_file(
 
 
 def _actor(heard: Input) -> str:
-    """Who acts, for the log: a role, never a name."""
+    """Name the actor for the log: a role, never a name."""
     return f"role:{heard.by.role.value}" if isinstance(heard, StaffInput) else "bot"

@@ -80,7 +80,7 @@ _FLAGS: Final = {SessionEffect.WHEN_COMPLETE: SessionEffect.EACH}
 
 
 def has_too_many(scene: Conversation, room_id: RoomId, person: UserId) -> bool:
-    """Return whether a person has too many drafts to begin another; tells them so.
+    """Return whether a person has too many drafts to begin another, and tell them if so.
 
     Each is kept for a week, so their number is what bounds the room that one person takes.
     """

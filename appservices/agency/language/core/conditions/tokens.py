@@ -37,7 +37,7 @@ class ConditionError(Exception):
 
 
 class TokenKind(enum.Enum):
-    """What a word of a condition is."""
+    """The kind of a word in a condition."""
 
     NAME = enum.auto()
     KEYWORD = enum.auto()

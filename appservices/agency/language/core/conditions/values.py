@@ -1,4 +1,4 @@
-"""What the names of a condition can be, and how their values compare."""
+"""Values of the names in a condition, and their comparison."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NUMBER_CHARACTERS_MAX: Final = 40
 
 @attrs.frozen
 class Named:
-    """What a name stands for.
+    """The meaning of a name.
 
     Attributes:
         kind: Its kind.
