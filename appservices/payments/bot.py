@@ -139,17 +139,17 @@ class Payments:
 
     @property
     def parts(self) -> Parts:
-        """What all its transactions share."""
+        """Parts that all its transactions share."""
         return self._parts
 
     @property
     def receipt_keys(self) -> Sequence[VerifierKey]:
-        """What receipts and published heads are checked with, the present one first."""
+        """Keys that check receipts and published heads, the present one first."""
         old = [read_verifier_key(text) for text in self._section.old_receipt_keys]
         return [*self._parts.receipts.keys, *old]
 
     def described(self, now_ms: int) -> dict[str, Any]:
-        """What it says of itself to everybody, signed."""
+        """Build the institution's signed public description."""
         host = self._host
         return described(
             self._section,
@@ -180,7 +180,7 @@ class Payments:
         await self._host.database.run("payments.start", self._start, self._host.now_ms())
 
     async def restored(self) -> Sequence[Finding]:
-        """What the room of heads, other institutions and banks know, and this database does not."""
+        """List heads, payments and orders that others know and this database lacks."""
         found = [*await restoring.in_room(self._parts), *await restoring.at_peers(self._parts)]
         return [*found, *await self.banking.restored()]
 

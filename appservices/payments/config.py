@@ -443,7 +443,7 @@ class PaymentsSection(Section):
         return next((one for one in self.peers if one.server == server), None)
 
     def fee_minor(self, currency: str) -> int:
-        """What a payment costs, in minor units."""
+        """Return the fee of a payment, in minor units."""
         return _money(self.fees[currency], currency).minor if currency in self.fees else 0
 
     def first_payee_minor(self, currency: str) -> int:
@@ -457,7 +457,7 @@ class PaymentsSection(Section):
         return frozenset(kind for one in self.organisations for kind in one.kinds)
 
     def kinds_of(self, organisation: str) -> frozenset[str]:
-        """What an organisation sells; nothing if it is none of those that ask over HTTP."""
+        """Return the kinds of an organisation's goods; none if it does not use the HTTP API."""
         found = next((one for one in self.organisations if one.id == organisation), None)
         return frozenset(found.kinds) if found is not None else frozenset()
 

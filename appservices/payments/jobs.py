@@ -1,4 +1,4 @@
-"""What the payments bot does outside transactions: chats, names of payees, clocks."""
+"""Jobs of the payments bot outside transactions: chats, names of payees, clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an office asks of a person, debits and pays them is an act: without its token nothing moves.
+"""Acts of offices in payments: an invoice, debit or payment by an office needs an act's token.
 
 An office's own service commits the act in this server's log and hands on the receipt, which is
 checked against the log; an office outside says on what ground it acts, and the act is committed in

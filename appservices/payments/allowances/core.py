@@ -52,7 +52,7 @@ class AllowanceState(enum.Enum):
 
 
 class AllowanceInput(enum.Enum):
-    """What happens to an allowance."""
+    """An input to the state machine of an allowance."""
 
     APPROVE = "approve"
     END = "end"
@@ -68,7 +68,7 @@ ALLOWANCE_TABLE: Final[Mapping[tuple[AllowanceState, AllowanceInput], AllowanceS
 
 
 class AllowanceProblem(enum.Enum):
-    """What is wrong with an allowance that somebody typed; its text is in ``texts``."""
+    """A problem with an allowance that somebody typed; its text is in ``texts``."""
 
     USAGE = "usage"
     BAD_DATE = "bad_date"
@@ -79,7 +79,7 @@ class AllowanceProblem(enum.Enum):
 
 @attrs.frozen
 class AllowanceTerms:
-    """What an allowance permits.
+    """The terms of an allowance.
 
     Attributes:
         each_max_minor: Most of one use, with its fee.
@@ -98,7 +98,7 @@ class AllowanceTerms:
 
 @attrs.frozen
 class Scope:
-    """Whom an allowance may pay; anybody if it names nobody.
+    """The payees of an allowance; anybody if it names nobody.
 
     Attributes:
         payees: Addresses: Matrix ids, names of organisations.
@@ -225,7 +225,7 @@ _CLAUSES: Final[Mapping[str, str]] = {
 
 
 def _clauses(words: Sequence[str]) -> dict[str, list[str]] | None:
-    """What stands behind each of the words that begin a clause; None if one is there in vain."""
+    """Split an order into clauses by their first words; None if a clause is empty."""
     found: dict[str, list[str]] = {}
     clause = None
     for word in words:

@@ -132,7 +132,7 @@ def save_allowance(txn: Cursor, allowance: Allowance, now_ms: int) -> None:
 
 
 def used_minor(txn: Cursor, allowance_id: str, period: int) -> int:
-    """What is used of a period, or is being used."""
+    """Return the sum used, or being used, in a period."""
     txn.execute(
         "SELECT used FROM payments.allowance_period WHERE allowance_id = %s AND period = %s",
         (allowance_id, period),
@@ -167,7 +167,7 @@ def give_back(txn: Cursor, allowance_id: str, period: int, minor: int) -> None:
 def given_minor(
     txn: Cursor, giver: int, spender: int, ledger: int, since_ms: int, used_since_ms: int
 ) -> int:
-    """What somebody may pay of another's account in a period, and paid by what is ended.
+    """Sum up a giver's allowances to a spender in a period, with spent parts of ended ones.
 
     Args:
         txn: The giver is locked in it.

@@ -73,7 +73,7 @@ def nobody_doc(name: str, localizer: Localizer) -> Doc:
 
 
 def too_many_doc(localizer: Localizer) -> Doc:
-    """That there are as many allowances as one can give somebody."""
+    """Say that a person cannot give more allowances to somebody."""
     words = localizer.text(
         "You have given them many allowances already. End one first: write “allowances”."
     )
@@ -81,7 +81,7 @@ def too_many_doc(localizer: Localizer) -> Doc:
 
 
 def proposal_doc(view: AllowanceView, from_ms: int, localizer: Localizer) -> Doc:
-    """What a giver is asked to permit.
+    """Describe the allowance that a giver is asked to approve.
 
     Args:
         view: The allowance.
@@ -207,7 +207,7 @@ def ended_doc(view: AllowanceView, localizer: Localizer, *, is_given: bool) -> D
 
 
 def no_allowance_doc(localizer: Localizer) -> Doc:
-    """That there is no allowance of the one who was named."""
+    """Say that there is no allowance of the named person."""
     words = localizer.text(
         "Nobody of this name lets you pay from their account. Write “allowances” to see who does."
         " Nothing was paid."
@@ -216,7 +216,7 @@ def no_allowance_doc(localizer: Localizer) -> Doc:
 
 
 def payees_words(view: AllowanceView, localizer: Localizer) -> str:
-    """Whom an allowance may pay."""
+    """List the payees of an allowance."""
     names = [f"{one.name} ({one.address})" for one in view.payees]
     return ", ".join([*names, *view.kinds]) or localizer.text("anybody")
 

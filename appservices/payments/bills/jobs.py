@@ -1,4 +1,4 @@
-"""What bills that several pay together need outside transactions: names, and their clock."""
+"""Jobs of shared bills outside transactions: names, and their clock."""
 
 from __future__ import annotations
 

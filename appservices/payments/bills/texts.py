@@ -93,7 +93,7 @@ class BillView:
 
 
 def title_of(view: BillView, localizer: Localizer) -> str:
-    """What a bill is for, also where nobody said it."""
+    """Return the title of a bill, also where nobody gave one."""
     return view.title or localizer.text("the bill")
 
 
@@ -124,7 +124,7 @@ def bill_doc(view: BillView, localizer: Localizer) -> Doc:
 
 
 def share_doc(view: BillView, localizer: Localizer) -> Doc:
-    """What stands above the question to one of those who share a bill."""
+    """Write the text above the question to a sharer."""
     words = localizer.text(
         "{name} asks you for your share of a bill of {amount}.",
         name=view.organiser.name,
@@ -143,7 +143,7 @@ def share_doc(view: BillView, localizer: Localizer) -> Doc:
 
 
 def set_aside_doc(view: BillView, minor: int, localizer: Localizer) -> Doc:
-    """That a share is set aside."""
+    """Say that a share is set aside."""
     words = localizer.text(
         "{amount} are set aside for {title}. They are paid once all have agreed, until {moment}.",
         amount=localizer.money(minor, view.currency),
@@ -154,7 +154,7 @@ def set_aside_doc(view: BillView, minor: int, localizer: Localizer) -> Doc:
 
 
 def progress_doc(view: BillView, payer: Party, localizer: Localizer) -> Doc:
-    """That one more has agreed."""
+    """Say that one more sharer has agreed."""
     words = localizer.text(
         "{name} has agreed to pay their share of {title}: {agreed} of {count}.",
         name=payer.name,
@@ -166,7 +166,7 @@ def progress_doc(view: BillView, payer: Party, localizer: Localizer) -> Doc:
 
 
 def declined_doc(view: BillView, payer: Party, localizer: Localizer) -> Doc:
-    """That somebody does not pay their share; for who asked alone, without the reason."""
+    """Tell the requester that somebody does not pay their share, without the reason."""
     words = localizer.text(
         "{name} does not pay their share of {title}. Nothing is paid unless you do something about"
         " it.",
@@ -190,7 +190,7 @@ def end_doc(view: BillView, state: BillState, localizer: Localizer) -> Doc:
 
 
 def bill_problem_doc(problem: BillProblem, currency: str, localizer: Localizer) -> Doc:
-    """What is missing or wrong in the order of a bill, with one that can be read."""
+    """Explain the mistake in the order of a bill, with a correct example."""
     words = localizer.text(_PROBLEMS[problem], count=PARTS_MAX, parts=PARTS_EACH_MAX)
     return (Paragraph(words, "\n", _example(currency, localizer)),)
 
@@ -210,7 +210,7 @@ def bill_usage_doc(problem: OrderProblem, words: str, currency: str, localizer: 
 
 
 def unknown_sharers_doc(names: Sequence[str], localizer: Localizer) -> Doc:
-    """Who cannot be asked; nobody was."""
+    """List the people who cannot be asked; nobody was asked."""
     words = localizer.text(
         "Nobody of these names can be asked here. Look at how they are written. Nobody was asked:"
     )
@@ -218,12 +218,12 @@ def unknown_sharers_doc(names: Sequence[str], localizer: Localizer) -> Doc:
 
 
 def no_bills_doc(localizer: Localizer) -> Doc:
-    """That no bill of theirs is open."""
+    """Say that no bill of theirs is open."""
     return (Paragraph(localizer.text("No bill of yours waits for anybody.")),)
 
 
 def too_many_bills_doc(localizer: Localizer) -> Doc:
-    """That too many are open."""
+    """Say that too many bills are open."""
     words = localizer.text("Too many bills of yours are open. Write “splits” to see and end them.")
     return (Paragraph(words),)
 

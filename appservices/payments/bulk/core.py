@@ -39,7 +39,7 @@ class PayoutState(enum.Enum):
 
 
 class PayoutInput(enum.Enum):
-    """What happens to a payout."""
+    """An input to the state machine of a payout."""
 
     APPROVE = "approve"
     """It may begin: a second key says so, or one is enough."""
@@ -55,7 +55,7 @@ class PayoutInput(enum.Enum):
 
 
 class PayoutEffect(enum.Enum):
-    """What a step brings about."""
+    """An effect of a step."""
 
     HOLD = "hold"
     """Let the writer try to set the sum aside."""
@@ -135,7 +135,7 @@ class LineState(enum.Enum):
 
 
 class LineInput(enum.Enum):
-    """What happens to a line."""
+    """An input to the state machine of a line."""
 
     TRY = "try"
     REFUSE = "refuse"

@@ -88,7 +88,7 @@ def add(
 
 
 def one_key_minor(txn: Cursor, payer: int, ledger: int, since_ms: int) -> int:
-    """What an organisation has had paid out by one key alone since a moment, in a currency.
+    """Sum up an organisation's payouts by one key alone since a moment, in a currency.
 
     Args:
         txn: The organisation is locked in it.

@@ -1,1 +1,1 @@
-"""What a person says in their chat with the payments bot."""
+"""Messages of a person in their chat with the payments bot."""

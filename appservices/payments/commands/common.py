@@ -1,4 +1,4 @@
-"""What all commands of `veche ledger` begin with."""
+"""Common start of all commands of `veche ledger`."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class Commands(LedgerCommands):
 
 
 def read_claims(files: Sequence[Path], own: str, server: str) -> Claims:
-    """What another institution says in files.
+    """Read another institution's claims from files.
 
     Args:
         files: Of it, all of them.

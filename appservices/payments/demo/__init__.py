@@ -1,4 +1,4 @@
-"""What payments show in the demo of `veche up`: the town's bank, a bank of its own, a shop."""
+"""Payments in the demo of `veche up`: the town's bank, a bank of its own, a shop."""
 
 from __future__ import annotations
 

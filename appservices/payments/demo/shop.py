@@ -85,7 +85,7 @@ class DemoShop:
         return self._kept(name, secrets.token_urlsafe(_KEY_BYTES))
 
     def _seed(self, name: str) -> str:
-        """What the owner of a key signs with: 32 bytes in base64, made at the first call."""
+        """Return the signing seed of a key's owner: 32 bytes in base64, made at the first call."""
         made = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
         return self._kept(f"{name}.signing", made)
 

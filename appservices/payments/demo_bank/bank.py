@@ -1,4 +1,4 @@
-"""What the bank does: takes orders, books them, tells of it, closes days."""
+"""Demo bank: takes orders, books them, reports them, closes days."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Bank:
             self.book.next_day()
 
     def _do(self, file: BankMessage, order: BankOrder, now_ms: int) -> None:
-        """What becomes of an order, by its habit."""
+        """Process an order by its habit."""
         movement = self._movement(order)
         if movement.debit == movement.credit:
             self._say(file, order, OrderStatus.REJECTED, now_ms, "AG01")

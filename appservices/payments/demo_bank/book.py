@@ -124,7 +124,7 @@ class Book:
             )
 
     def transaction(self) -> AbstractContextManager[object]:
-        """Whatever is done within it is kept together, or not at all."""
+        """Begin a transaction: everything in it is kept together, or not at all."""
         return self._connection
 
     def close(self) -> None:
@@ -185,7 +185,7 @@ class Book:
         return int(total)
 
     def movements_of(self, account: str, day: dt.date) -> Sequence[Movement]:
-        """What moved an account on a day."""
+        """List the movements of an account on a day."""
         return self._movements("? IN (credit, debit) AND day = ?", account, day.isoformat())
 
     def movement(self, number: int) -> Movement:
@@ -228,7 +228,7 @@ class Book:
         )
 
     def take_waiting(self) -> Sequence[tuple[str, str, bytes]]:
-        """What was left for the end of the day; it is gone then."""
+        """Take away what was left for the end of the day."""
         rows = self._connection.execute(
             "SELECT kind, about, data FROM waiting ORDER BY number"
         ).fetchall()

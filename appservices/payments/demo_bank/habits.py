@@ -1,4 +1,4 @@
-"""What the demo's bank does wrong, asked for by the last two digits of an order's amount.
+"""Deliberate faults of the demo's bank, chosen by the last two digits of an amount.
 
 So a tutorial, a test and a person at the keyboard can all cause it: 10.06 EUR comes back.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 
 class Habit(enum.Enum):
-    """What becomes of an order; the value is the last two minor digits."""
+    """The fate of an order; the value is the last two minor digits."""
 
     CLOSED_ACCOUNT = 1
     """``RJCT AC04``."""
@@ -40,5 +40,5 @@ _HUNDRED: Final = 100
 
 
 def habit_of(amount_minor: int) -> Habit | None:
-    """What is done wrong with an order of an amount; None: nothing."""
+    """Return the fault for an order of an amount; None: none."""
     return _BY_DIGITS.get(amount_minor % _HUNDRED)

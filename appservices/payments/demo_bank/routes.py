@@ -33,7 +33,7 @@ _NUMBER_DIGITS_MAX: Final = 15
 
 
 def signed_text(method: str, path: str, body: bytes) -> bytes:
-    """What a customer's signature of a request is over.
+    """Build the text that a customer's signature of a request covers.
 
     Args:
         method: In capitals.
@@ -51,7 +51,7 @@ class NameQuestion(Wire):
 
 
 class VirtualWish(Wire):
-    """Who a virtual account is for."""
+    """A request for a virtual account, with its holder."""
 
     label: str = Field(min_length=1, max_length=70)
 

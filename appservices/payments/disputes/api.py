@@ -15,7 +15,7 @@ FILENAME_CHARACTERS_MAX: Final = 255
 
 
 class DisputeAnswerBody(Wire):
-    """What the organisation says to a dispute.
+    """The organisation's answer to a dispute.
 
     Attributes:
         gives_back: All that is set aside goes back; otherwise the institution's desk decides.
@@ -27,7 +27,7 @@ class DisputeAnswerBody(Wire):
 
 
 class DisputeAppealBody(Wire):
-    """That the organisation wants others to decide again.
+    """The organisation's appeal of a decision.
 
     Attributes:
         words: Why; the payer and who decides read it.
@@ -106,7 +106,7 @@ class DisputeList(Wire):
 
 
 class DisputeFileQuery(Wire):
-    """What a file is called that is sent as evidence, and what it is.
+    """The name and media type of a file that is sent as evidence.
 
     Attributes:
         name: Under which it is saved.

@@ -1,4 +1,4 @@
-"""What organisations say to disputes of what they were paid."""
+"""HTTP routes for organisations that answer disputes of their payments."""
 
 from __future__ import annotations
 

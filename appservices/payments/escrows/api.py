@@ -44,7 +44,7 @@ class EscrowBody(Wire):
 
 
 class DecideBody(Wire):
-    """What the organisation decides, once.
+    """The organisation's decision, given once.
 
     Attributes:
         to_seller: What it shall get, of the currency of the escrow; the buyer has the rest again.
@@ -54,7 +54,7 @@ class DecideBody(Wire):
 
 
 class EscrowVoteView(Wire):
-    """What one of those who take part has decided.
+    """The decision of a participant.
 
     Attributes:
         role: ``buyer``, ``seller`` or ``arbiter``.

@@ -44,7 +44,7 @@ def tell(scene: Conversation, attempt: Attempt) -> None:
 
 
 def _parties(scene: Conversation, about: str) -> Sequence[Party]:
-    """Who takes part in an escrow or a dispute."""
+    """List the participants of an escrow or a dispute."""
     sealed = escrows.sealed(scene.txn, about)
     if sealed is not None:
         return [Party(*one) for one in scene.vault.open(sealed)["parties"]]

@@ -1,4 +1,4 @@
-"""What persons are told where a fault of ours stops their money on its way."""
+"""Texts for people whose money is stopped on its way by a fault of ours."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class GuardOrder:
 
 @attrs.frozen
 class GuardTerms:
-    """What a rule asks for.
+    """The terms of a rule.
 
     Attributes:
         guardians: Numbers of the holders; empty: nobody.

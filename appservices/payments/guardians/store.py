@@ -131,7 +131,7 @@ def guardians_of(txn: Cursor, rule_id: str) -> list[Guardian]:
 
 
 def terms_of(txn: Cursor, rule: GuardRule) -> GuardTerms:
-    """What a rule asks for."""
+    """Return the terms of a rule."""
     guardians = frozenset(one.holder for one in guardians_of(txn, rule.id))
     return GuardTerms(guardians, rule.needed, rule.above_minor)
 
@@ -227,7 +227,7 @@ def is_approved(txn: Cursor, payment_id: str, void: Collection[str]) -> bool:
 
 
 def votes(txn: Cursor, payment_id: str, void: Collection[str]) -> dict[int, bool]:
-    """What guardians said of a payment, by their numbers, but for approvals that are void."""
+    """Return the guardians' votes on a payment, by their numbers, without void approvals."""
     txn.execute(
         "SELECT guardian, is_yes FROM payments.guardian_vote WHERE payment_id = %s"
         " AND coalesce(approved_by <> ALL(%s), TRUE)",

@@ -95,7 +95,7 @@ def no_guardian_doc(name: str, localizer: Localizer) -> Doc:
 
 
 def proposal_doc(view: RuleView, localizer: Localizer) -> Doc:
-    """What the person is asked to approve."""
+    """Describe the rule that the person is asked to approve."""
     doc: Doc = (Heading(localizer.text("Guardians")), Paragraph(rule_words(view, localizer)))
     if view.guardians:
         names: list[Item] = [named(one) for one in view.guardians]
@@ -120,7 +120,7 @@ def shown_text(view: RuleView, localizer: Localizer) -> str:
 
 
 def rule_words(view: RuleView, localizer: Localizer) -> str:
-    """What a rule says."""
+    """Describe a rule."""
     if not view.guardians:
         return localizer.text("Nobody has to approve your payments any more.")
     return localizer.text(
@@ -133,7 +133,7 @@ def rule_words(view: RuleView, localizer: Localizer) -> str:
 
 
 def seen_words(view: RuleView, localizer: Localizer) -> str:
-    """What guardians see of a payment."""
+    """Describe the part of a payment that guardians see."""
     if not view.guardians:
         return ""
     if view.is_shown:
@@ -155,7 +155,7 @@ def invitation_doc(view: RuleView, localizer: Localizer) -> Doc:
 
 
 def acceptance_text(view: RuleView, localizer: Localizer) -> str:
-    """What somebody signs who accepts to be a guardian."""
+    """Write the text that a guardian signs to accept."""
     return localizer.text(
         "I am a guardian of {name} ({address}): I am asked to approve payments of theirs.",
         name=view.owner.name,
@@ -166,7 +166,7 @@ def acceptance_text(view: RuleView, localizer: Localizer) -> str:
 def guarded_doc(
     view: PaymentView, rule: RuleView, gone: Sequence[Party], until_ms: int, localizer: Localizer
 ) -> Doc:
-    """That a payment waits for guardians.
+    """Say that a payment waits for guardians.
 
     Args:
         view: The payment.
@@ -204,7 +204,7 @@ def guarded_use_doc(view: PaymentView, until_ms: int, localizer: Localizer) -> D
 
 
 def too_few_doc(gone: Sequence[Party], localizer: Localizer) -> Doc:
-    """That so many guardians left that nothing above the amount can be paid.
+    """Say that too many guardians left, so that nothing above the amount can be paid.
 
     Args:
         gone: Those who left; nobody for who pays from another's account.
@@ -215,7 +215,7 @@ def too_few_doc(gone: Sequence[Party], localizer: Localizer) -> Doc:
 
 
 def look_doc(view: PaymentView, rule: RuleView, until_ms: int, localizer: Localizer) -> Doc:
-    """What a guardian is asked of a payment.
+    """Write the question to a guardian about a payment.
 
     Args:
         view: The payment.
@@ -249,7 +249,7 @@ def look_doc(view: PaymentView, rule: RuleView, until_ms: int, localizer: Locali
 
 
 def vote_text(view: PaymentView, rule: RuleView, localizer: Localizer) -> str:
-    """What a guardian signs who approves a payment, or that money is put aside."""
+    """Write the text that a guardian signs to approve a payment or a hold."""
     if view.kind is Kind.ESCROW:
         return _escrow_vote(view, rule, localizer)
     if not rule.is_shown:
@@ -284,7 +284,7 @@ def _escrow_vote(view: PaymentView, rule: RuleView, localizer: Localizer) -> str
 
 
 def denied_doc(view: PaymentView, tally: Tally, localizer: Localizer) -> Doc:
-    """That guardians did not approve a payment; who, is told by number alone."""
+    """Say that guardians did not approve a payment, with numbers but no names."""
     words = localizer.text(
         "Your payment of {amount} to {name} was not approved by enough guardians. Nothing was paid."
         " Of {needed} who were needed, approved: {yes}; refused: {no}; did not answer: {silent};"

@@ -24,7 +24,7 @@ NO_LIMIT: Final = MINOR_MAX
 
 
 class LimitKind(enum.Enum):
-    """What is limited."""
+    """The kind of a limit."""
 
     FIRST_PAYEE = "first_payee"
     """The first payment to somebody waits above it."""

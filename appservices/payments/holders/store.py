@@ -69,7 +69,7 @@ class AccountRow:
 
 @attrs.frozen
 class BalanceRow:
-    """What is in a wallet: what can be paid with, and what is set aside."""
+    """The balance of a wallet: available, and set aside."""
 
     ledger: int
     available_minor: int
@@ -126,7 +126,7 @@ def holder(txn: Cursor, holder_id: int) -> Holder:
 
 
 def holder_of_account(txn: Cursor, account: int) -> Holder | None:
-    """Whose an account of the ledger is; None if it is nobody's of ours."""
+    """Return the holder of a ledger account; None if it is nobody's of ours."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.holder"  # noqa: S608 -- a constant
         " WHERE id = (SELECT holder FROM payments.account WHERE id = %s)",
@@ -191,7 +191,7 @@ def accounts(txn: Cursor, holder_id: int, code: int) -> list[tuple[int, str]]:
 
 
 def balances(txn: Cursor, holder_id: int, code: int) -> list[BalanceRow]:
-    """What is in the accounts of a holder of one sort, whose money the institution owes them."""
+    """List the balances of a holder's accounts of one sort, owed by the institution."""
     txn.execute(
         "SELECT a.ledger, l.credits_posted + l.allowance - l.debits_posted - l.debits_pending,"
         " l.debits_pending FROM payments.account AS a"
@@ -203,7 +203,7 @@ def balances(txn: Cursor, holder_id: int, code: int) -> list[BalanceRow]:
 
 
 def own_limits(txn: Cursor, holder_id: int, ledger: int) -> dict[LimitKind, OwnLimit]:
-    """What a holder set for themselves in a currency."""
+    """Return the limits that a holder set for themselves in a currency."""
     txn.execute(
         "SELECT kind, minor, later_minor, later_at_ms FROM payments.own_limit"
         " WHERE holder = %s AND ledger = %s",

@@ -1,4 +1,4 @@
-"""What institutions say to one another: signed questions by HTTP, signed answers in their replies.
+"""Protocol between institutions: signed questions by HTTP, signed answers in their replies.
 
 Both are envelopes (``veche.transparency.envelope``), by the key that signs the institution's
 receipts and published heads; each side has the keys of the other in its configuration. A
@@ -113,7 +113,7 @@ class Packet(Wire):
 
 
 class Question(Wire):
-    """What one institution asks another, beside ``signatures``.
+    """A question from one institution to another, beside ``signatures``.
 
     Attributes:
         v: 1.
@@ -159,7 +159,7 @@ class Question(Wire):
 
 
 class PeerFlow(Wire):
-    """What one institution knows of what one pays the other, in one currency.
+    """One institution's view of its payments to the other, in one currency.
 
     Attributes:
         moved: Minor units that it has moved, ever.
@@ -173,7 +173,7 @@ class PeerFlow(Wire):
 
 
 class PeerStatement(Wire):
-    """What one institution knows of another, in one currency.
+    """One institution's view of another, in one currency.
 
     Attributes:
         currency: Which.

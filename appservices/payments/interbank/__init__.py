@@ -1,1 +1,1 @@
-"""What goes between institutions: payments taken, books compared, debts settled."""
+"""Dealings between institutions: payments taken, books compared, debts settled."""

@@ -1,4 +1,4 @@
-"""What other institutions ask: signed questions, signed answers."""
+"""HTTP routes for other institutions: signed questions, signed answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROOF_LIMIT: Final = Limit(burst=30, per_s=5)
 
 
 class Institution(Protocol):
-    """What the route needs of the service."""
+    """The methods of the service that the route needs."""
 
     desk: PeerDesk
 

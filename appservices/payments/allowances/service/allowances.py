@@ -220,7 +220,7 @@ def tell_given(scene: Conversation, allowance_id: str, person: UserId) -> None:
 
 
 def _example_payee(scene: Conversation, view: AllowanceView) -> str | None:
-    """Whom the spender of an allowance could name in an order, as they may type it.
+    """Return an example payee of an allowance, as its spender may type it.
 
     None: it is for organisations alone that are paid by their invoices.
     """

@@ -107,7 +107,7 @@ class NameAllowance(ChatJob[Parts]):
 
 
 def _persons(wanted: Mapping[str, Any]) -> Sequence[str]:
-    """Whose names are asked for."""
+    """List the people whose names must be looked up."""
     persons = [one for sort, one, _ in wanted["whom"] if sort == _PERSON]
     return [wanted["person"], wanted["spender"], *persons]
 
@@ -142,7 +142,7 @@ def _name(scene: Conversation, inbound: Inbound, wanted: AllowanceOrder) -> None
 
 
 def _payee(scene: Conversation, typed: str) -> tuple[str, str, str] | None:
-    """What a word stands for: a kind, an organisation, a person; its address, its name."""
+    """Interpret a word as a kind, an organisation or a person; with address and name."""
     section, word = scene.section, typed.casefold()
     if word in section.kinds():
         return _KIND, word, word

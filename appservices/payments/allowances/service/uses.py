@@ -54,7 +54,7 @@ def sealed(scene: Conversation, view: AllowanceView) -> bytes:
 
 
 def left_minor(scene: Conversation, allowance: Allowance) -> int:
-    """What can still be paid by an allowance now, of this period."""
+    """Return the sum that an allowance still permits in this period."""
     used = store.used_minor(scene.txn, allowance.id, _period(scene, allowance))
     return allowance.terms.period_max_minor - used
 

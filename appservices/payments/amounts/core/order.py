@@ -1,4 +1,4 @@
-"""What a person wants who types "bob 12.50 EUR rent": whom, how much, what for.
+"""Payment orders as typed, such as "bob 12.50 EUR rent": payee, amount, purpose.
 
 Read leniently only where one reading exists; everything else is asked back, never guessed. Source:
 design of Veche, payments §8.9, §14.
@@ -40,7 +40,7 @@ _NEGATIVE: Final = re.compile(r"[-\N{MINUS SIGN}\N{EN DASH}]\d")
 
 
 class OrderProblem(enum.Enum):
-    """What is wrong with an order; its text is in ``texts``."""
+    """A problem with an order; its text is in ``texts``."""
 
     USAGE = "usage"
     """There is no payee, or no amount."""
@@ -154,7 +154,7 @@ def _has_long_payee(words: Sequence[str], currencies: Sequence[str]) -> bool:
 
 
 def without_for(words: Sequence[str]) -> Sequence[str]:
-    """What something is for, without the word between it and the amount."""
+    """Return the purpose, without the word between it and the amount."""
     return words[1:] if words and words[0].casefold() in _FOR else words
 
 

@@ -25,7 +25,7 @@ PARTS_OVER_MAX: Final = 10_000
 
 
 class SplitProblem(enum.Enum):
-    """What is wrong with a split."""
+    """A problem with a split."""
 
     PARTS = "parts"
     """There are none, or too many."""
@@ -53,13 +53,13 @@ class SplitError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"reason": self.problem.value}
 
 
 @attrs.frozen
 class Rest:
-    """Whatever the others leave."""
+    """The rest that the others leave."""
 
 
 Share = Fraction | int | Rest
@@ -121,7 +121,7 @@ def count_parts(split: Split) -> int:
 
 
 def divide(total_minor: int, split: Split) -> list[tuple[str, int]]:
-    """What everybody gets, in the order of the split; the sum is the total.
+    """Divide a total, in the order of the split; the sum of the parts is the total.
 
     Args:
         total_minor: At least 0.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_events(data: bytes) -> Sequence[BankEvent]:
-    """What a file of a bank tells.
+    """Read the events in a bank's file.
 
     Raises:
         BankMessageError: It is no message for us, breaks its schema, or does not add up: nothing

@@ -1,4 +1,4 @@
-"""What orders and lines of a bank do to the ledger, as chains of transfers."""
+"""Effects of a bank's orders and lines on the ledger, as chains of transfers."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def order_chain(
     *,
     signed_minor: int = 0,
 ) -> list[Transfer]:
-    """What the effects of an input do; done whole or not at all.
+    """Build the transfers for the effects of an input; done whole or not at all.
 
     Args:
         order: Whose they are.

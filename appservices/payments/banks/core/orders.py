@@ -40,7 +40,7 @@ class OrderState(enum.Enum):
 
 
 class OrderInput(enum.Enum):
-    """What happens to an order."""
+    """An input to the state machine of an order."""
 
     FILE_WRITTEN = "file written"
     TAKEN = "file taken"
@@ -56,7 +56,7 @@ class OrderInput(enum.Enum):
 
 
 class OrderEffect(enum.Enum):
-    """What an input does to money and people."""
+    """An effect of an input on money and people."""
 
     POST = "post the hold"
     VOID = "void the hold"

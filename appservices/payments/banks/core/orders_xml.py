@@ -187,7 +187,7 @@ def _scheme(order: BankOrder) -> tuple[str, bool] | None:
 
 @attrs.frozen
 class _Common:
-    """What all orders of a group share."""
+    """The fields that all orders of a group share."""
 
     kind: OrderKind
     own: Party

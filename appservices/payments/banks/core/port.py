@@ -1,4 +1,4 @@
-"""What a bank rail is: the orders that it takes, and what it tells."""
+"""Interface of a bank rail: the orders that it takes, and the events that it reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ID_CHARACTERS_MAX: Final = 35
 
 
 class OrderKind(enum.Enum):
-    """What a bank is asked to do."""
+    """The kind of an order to a bank."""
 
     PAYOUT = "payout"
     """Pay somebody from our account: pain.001."""
@@ -33,7 +33,7 @@ class OrderKind(enum.Enum):
 
 
 class OrderStatus(enum.Enum):
-    """What a bank says of an order."""
+    """The bank's status of an order."""
 
     ACCEPTED = "accepted"
     """It is taken and will be done: ACTC, ACCP, ACSP, ACWC."""
@@ -161,7 +161,7 @@ class Entry:
 
     @property
     def signed_minor(self) -> int:
-        """What it adds to the balance."""
+        """Amount that it adds to the balance."""
         return self.amount_minor if self.is_credit else -self.amount_minor
 
 
@@ -289,7 +289,7 @@ class NameMatch:
 
 @attrs.frozen
 class RailCapabilities:
-    """What a rail can do.
+    """The capabilities of a rail.
 
     Attributes:
         kinds: Orders that it takes.
@@ -313,7 +313,7 @@ class Rail(Protocol):
 
     @property
     def capabilities(self) -> RailCapabilities:
-        """What it can do."""
+        """Capabilities of the rail."""
 
     def orders(self, orders: Sequence[BankOrder], now_ms: int) -> BankMessage:
         """The file of orders, all of one kind, account and currency; pure.
@@ -326,14 +326,14 @@ class Rail(Protocol):
         """Give the bank a file; after ``Unknown`` the same file is given again, and no other."""
 
     async def fetch(self, cursor: str) -> tuple[Sequence[bytes], str]:
-        """What the bank has told since ``cursor``, at least once each, and the next cursor.
+        """Fetch the bank's files since ``cursor``, each at least once, and the next cursor.
 
         Raises:
             UnavailableError: The bank does not answer.
         """
 
     def parse(self, raw: bytes) -> Sequence[BankEvent]:
-        """What a file of the bank tells; pure.
+        """Read the events in a file of the bank; pure.
 
         Raises:
             BankMessageError: It is none, breaks its schema, or its sums do not add up.

@@ -110,7 +110,7 @@ class Unclear:
 
 @attrs.frozen
 class Reconciled:
-    """What became of each line and of each thing expected.
+    """The result for each line and for each expected entry.
 
     Attributes:
         matches: In the order in which they were found.
@@ -179,7 +179,7 @@ def unique_subset(amounts: Sequence[int], total: int) -> tuple[int, ...] | None:
 
 
 def difference_minor(ledger_minor: int, bank_minor: int, in_flight: Iterable[Entry]) -> int:
-    """What a day's end leaves unexplained; anything but 0 stops automatic payouts.
+    """Return the unexplained difference at a day's end; not 0: automatic payouts stop.
 
     Args:
         ledger_minor: Balance of the bank's account in the ledger (debits less credits).

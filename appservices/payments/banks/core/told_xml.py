@@ -1,4 +1,4 @@
-"""What a bank tells: pain.002 on orders, camt.054 on lines, camt.053 at the end of a day.
+"""Bank reports: pain.002 on orders, camt.054 on lines, camt.053 at the end of a day.
 
 Written for the demo's bank and for statements to customers, read from every bank.
 """
@@ -83,7 +83,7 @@ def write_statuses(
 
 
 def read_statuses(root: Element) -> Sequence[Status | Odd]:
-    """What a pain.002 says: of the file as a whole where it says one, and of each order."""
+    """Read a pain.002: the status of the whole file if there is one, and of each order."""
     body = fields.one(root, "CstmrPmtStsRpt")
     of = fields.value(body, "OrgnlGrpInfAndSts/OrgnlMsgId")
     group = fields.maybe(body, "OrgnlGrpInfAndSts")

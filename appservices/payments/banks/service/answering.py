@@ -1,4 +1,4 @@
-"""What an operator found out about an order of which a bank has said nothing for days.
+"""Operator's answers about orders on which a bank has been silent for days.
 
 The bank's own word, if it comes after all, still counts: what contradicts the operator's is an
 alarm, as any other contradiction.
@@ -32,7 +32,7 @@ ANSWER: Final = "bank.answer"
 
 
 class FoundOut(enum.Enum):
-    """What a bank says when it is asked."""
+    """The bank's answer when an operator asked it."""
 
     PAID = "paid"
     """It did the order."""

@@ -1,4 +1,4 @@
-"""What features ask of banks: pay out, collect, expect money, check a name."""
+"""Bank operations for features: pay out, collect, expect money, check a name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Banking:
         self._desk = desk
 
     def settles(self) -> Mapping[str, Settle]:
-        """What follows from the ledger's answers, by kind of attempt."""
+        """Return the handlers of the ledger's answers, by kind of attempt."""
         return {
             HOLD: self._settle_hold,
             incoming.ORDER: self._settle_order,

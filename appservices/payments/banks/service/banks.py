@@ -1,4 +1,4 @@
-"""What all work on banks shares: the banks, the vault, the accounts in the ledger, the news."""
+"""Shared parts of all work on banks: banks, vault, ledger accounts, news."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class NewsKind(enum.Enum):
-    """What a bank's news is."""
+    """The kind of a bank's news."""
 
     HELD = "held"
     """A payout has its hold and goes to the bank."""
@@ -45,7 +45,7 @@ class NewsKind(enum.Enum):
 
 @attrs.frozen
 class BankNews:
-    """What features are told of a bank, in the transaction in which it becomes true.
+    """News of a bank for features, in the transaction in which it becomes true.
 
     Attributes:
         kind: What it is.
@@ -85,7 +85,7 @@ class Bank:
 
 @attrs.frozen
 class Desk:
-    """What handlers and features share.
+    """The parts that handlers and features share.
 
     Attributes:
         database: Where everything is.
@@ -119,7 +119,7 @@ class Desk:
 
 
 def packed(order: BankOrder) -> dict[str, Any]:
-    """What of an order is sealed: who, and what for."""
+    """Return the part of an order that is sealed: payee and purpose."""
     values: dict[str, Any] = {
         "name": order.other.name,
         "account": order.other.account,

@@ -83,7 +83,7 @@ class DemoRail:
         return Unknown()
 
     async def fetch(self, cursor: str) -> tuple[Sequence[bytes], str]:
-        """What the bank has told since; see the port."""
+        """Fetch the bank's files since a cursor; see the port."""
         answer = await self._ask("GET", f"/files?after={quote(cursor or '0')}", b"")
         if answer.status != _OK:
             raise UnavailableError("the bank gives no files", retry_after_ms=_RETRY_AFTER_MS)
@@ -95,7 +95,7 @@ class DemoRail:
         return raws, str(files[-1]["number"]) if files else cursor
 
     def parse(self, raw: bytes) -> Sequence[BankEvent]:
-        """What a file tells; see the port."""
+        """Read the events in a file; see the port."""
         return read_events(raw)
 
     async def name_check(self, account: str, name: str) -> NameMatch:

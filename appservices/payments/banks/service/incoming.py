@@ -1,4 +1,4 @@
-"""What a bank tells, in the transaction that keeps how far it was heard.
+"""Intake of a bank's events, in the transaction that keeps the cursor.
 
 Every line of the account counts once and moves the ledger's account of the bank, whatever was said
 before: to what it is for, or to suspense.
@@ -255,7 +255,7 @@ class Incoming:
         self._move(entry, chain)
 
     def _expected(self, entry: Entry) -> store.ExpectedRow | None:
-        """What a line without an order is for, if that is certain."""
+        """Return the expected entry for a line without an order, if it is certain."""
         own = "" if entry.own_account == self.bank.own.account else entry.own_account
         rows = store.expected_for(self.txn, self.bank.name, entry.reference, own)
         wanted = [
@@ -426,7 +426,7 @@ def settle_line(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> 
 
 
 def _input_of(order: store.OrderRow, entry: Entry) -> OrderInput | None:
-    """What a line that names an order is to it; None if it does not fit."""
+    """Return the input that a line means for its order; None if it does not fit."""
     if entry.amount_minor != order.held.amount_minor:
         return None
     is_collection = order.held.kind is OrderKind.COLLECT
@@ -436,7 +436,7 @@ def _input_of(order: store.OrderRow, entry: Entry) -> OrderInput | None:
 
 
 def _digest(entry: Entry) -> bytes:
-    """What the advice and the statement of a day must agree on for the same line."""
+    """Digest the parts of a line on which advice and statement must agree."""
     said = (entry.signed_minor, entry.currency, entry.booked_on, entry.order_id, entry.return_code)
     return hashlib.sha256("\0".join(map(str, said)).encode()).digest()
 

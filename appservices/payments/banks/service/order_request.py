@@ -1,4 +1,4 @@
-"""What a feature wants of a bank."""
+"""Request of a feature to a bank."""
 
 from __future__ import annotations
 

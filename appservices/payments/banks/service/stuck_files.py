@@ -34,7 +34,7 @@ _OPEN: Final = frozenset({OrderState.FILED, OrderState.SENT, OrderState.ASKED})
 
 
 class FileWord(enum.Enum):
-    """What an operator does about a file."""
+    """The operator's decision about a file."""
 
     AGAIN = "again"
     """It is given to the bank at once."""
@@ -111,13 +111,13 @@ def count(txn: Cursor, banks: Iterable[str], now_ms: int) -> list[store.WaitingF
 
 
 def look(txn: Cursor, now_s: float) -> Iterable[tuple[str, str]]:
-    """What an operator has to do about such files; for ``veche doctor``."""
+    """List stuck files that need the operator; for ``veche doctor``."""
     now_ms = int(now_s * 1000)
     for one in store.waiting(txn, now_ms - STUCK_MS):
         yield f"bank {one.bank}: file {one.id}: {problem_of(one, now_ms)}", _MEND.format(one.id)
 
 
 def problem_of(one: store.WaitingFile, now_ms: int) -> str:
-    """What is the matter with a file."""
+    """Describe the problem of a file."""
     minutes = (now_ms - one.at_ms) // 60_000
     return f"the bank has not said in {minutes} min that it has the file of {one.orders} orders"

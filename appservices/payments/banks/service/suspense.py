@@ -1,4 +1,4 @@
-"""What an operator decides about lines of a bank that nobody could tell what they are for.
+"""Operator's decisions about bank lines of unknown purpose.
 
 Money that came is somebody's after all, or goes back to where it came from; lines that settle one
 another need nothing. It is decided once, with a reason that is kept. What cannot be done leaves the
@@ -195,7 +195,7 @@ def ask_payer(
 
 @attrs.frozen
 class Charge:
-    """That whose order a line was has approved it again.
+    """The renewed approval by the person whose order a line was.
 
     Attributes:
         id: Of their payment.
@@ -434,7 +434,7 @@ def settle(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> None:
 
 
 def _of_charge(kind: NewsKind, attempt: Attempt, outcome: Outcome) -> BankNews:
-    """What became of a charge, as news of the payment that it is."""
+    """Turn the outcome of a charge into news of its payment."""
     [moved] = attempt.chain
     assert moved.debit_id is not None, "it was made so"  # noqa: S101 -- our bug
     assert moved.amount is not None, "it was made so"  # noqa: S101 -- our bug

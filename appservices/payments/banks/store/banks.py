@@ -74,7 +74,7 @@ class FileRow:
 
 @attrs.frozen
 class ExpectedRow:
-    """What a line may come for; see ``reconcile.Expected``."""
+    """An entry that a line may be for; see ``reconcile.Expected``."""
 
     id: str
     account: int
@@ -130,7 +130,7 @@ def ledger_of(txn: Cursor, name: str) -> int:
 
 
 def cursor_of(txn: Cursor, name: str) -> str:
-    """What was fetched of a bank up to now; empty: nothing."""
+    """Return the cursor of a bank's fetched files; empty: none."""
     txn.execute("SELECT cursor FROM payments.bank WHERE name = %s", (name,))
     return "".join(cursor for (cursor,) in txn.fetchall())
 
@@ -329,7 +329,7 @@ def line(txn: Cursor, bank_name: str, key: str) -> LineRow:
 
 
 def sum_before(txn: Cursor, bank_name: str, day: dt.date) -> int:
-    """What lines of the days before one add up to."""
+    """Sum up the lines of the days before a day."""
     txn.execute(
         "SELECT coalesce(sum(signed_minor), 0)::bigint FROM payments.bank_line"
         " WHERE bank = %s AND booked_on < %s",
@@ -345,7 +345,7 @@ def set_opening(txn: Cursor, bank_name: str) -> None:
 
 
 def balance_at(txn: Cursor, bank_name: str, ledger_account: int, day: dt.date) -> int:
-    """What ledger and lines on their way say a bank's balance was when a day ended.
+    """Return a bank's balance at a day's end, by the ledger and the lines on their way.
 
     The account of the ledger is that of all banks in a currency: what lines of the others moved is
     taken off. One statement, so that a line is not counted on both sides while it is moved.
@@ -410,7 +410,7 @@ def add_alarm(txn: Cursor, bank_name: str, about: str, problem: str, now_ms: int
 
 
 def alarms(txn: Cursor, bank_name: str) -> list[tuple[str, str]]:
-    """What an operator has to look at, oldest first: what it is about, and the problem."""
+    """List the alarms for an operator, oldest first: subject and problem."""
     txn.execute(
         "SELECT about, problem FROM payments.bank_alarm WHERE bank = %s ORDER BY number",
         (bank_name,),
@@ -439,7 +439,7 @@ def add_expected(txn: Cursor, bank_name: str, expected: ExpectedRow, now_ms: int
 def expected_for(
     txn: Cursor, bank_name: str, reference: str, virtual_account: str
 ) -> list[ExpectedRow]:
-    """What a line with a reference or a virtual account may come for."""
+    """List the entries that a line with a reference or virtual account may be for."""
     txn.execute(
         "SELECT id, account, amount, coalesce(reference, ''), coalesce(virtual_account, '')"
         " FROM payments.bank_expected WHERE bank = %s AND is_open"

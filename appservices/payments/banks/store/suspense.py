@@ -48,7 +48,7 @@ class SuspenseLine:
 
 @attrs.frozen
 class SuspenseOrder:
-    """What an operator decided about a line; the fields are those of the table."""
+    """The operator's decision about a line; the fields are those of the table."""
 
     id: str
     bank: str
@@ -102,7 +102,7 @@ def settled_by_hand(txn: Cursor, ledger: int) -> int:
 
 
 def expected_by(txn: Cursor, bank: str, reference: str) -> ExpectedRow | None:
-    """What money with a reference is expected for at a bank, if it still is."""
+    """Return the entry that still expects money with a reference at a bank."""
     txn.execute(
         "SELECT id, account, amount, coalesce(reference, ''), coalesce(virtual_account, '')"
         " FROM payments.bank_expected WHERE bank = %s AND is_open AND reference = %s FOR UPDATE",
@@ -124,7 +124,7 @@ def add(txn: Cursor, order: SuspenseOrder) -> None:
 
 
 def order(txn: Cursor, order_id: str) -> SuspenseOrder | None:
-    """What was decided, which nobody else ends until the transaction does; None: nothing."""
+    """Lock and return a decision, so that nobody else ends it meanwhile; None: there is none."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.suspense_order WHERE id = %s FOR UPDATE",  # noqa: S608 -- a constant
         (order_id,),
@@ -142,7 +142,7 @@ def end(txn: Cursor, order_id: str, state: str, now_ms: int) -> None:
 
 
 def decided(txn: Cursor, limit: int) -> list[SuspenseOrder]:
-    """What was decided, the newest first."""
+    """List decisions, newest first."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.suspense_order ORDER BY at_ms DESC, id LIMIT %s",  # noqa: S608 -- a constant
         (limit,),

@@ -39,7 +39,7 @@ def waiting(txn: Cursor, before_ms: int) -> list[WaitingFile]:
 
 
 def word_of(txn: Cursor, file_id: str) -> str | None:
-    """What an operator found out about a file."""
+    """Return the operator's decision about a file."""
     txn.execute("SELECT word FROM payments.bank_file WHERE id = %s", (file_id,))
     [(word,)] = txn.fetchall()
     return None if word is None else str(word)

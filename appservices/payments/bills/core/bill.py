@@ -37,7 +37,7 @@ class BillState(enum.Enum):
 
 
 class BillInput(enum.Enum):
-    """What happens to a bill."""
+    """An input to the state machine of a bill."""
 
     FULL = "full"
     """The last share is set aside."""
@@ -49,7 +49,7 @@ class BillInput(enum.Enum):
 
 
 class BillEffect(enum.Enum):
-    """What a step brings about."""
+    """An effect of a step."""
 
     POST = "post"
     """Let the writer try to pay all shares, as one chain."""
@@ -137,7 +137,7 @@ class Sharer:
 
 
 def shares_of(total_minor: int, sharers: Sequence[Sharer]) -> list[int]:
-    """What each sharer pays, in their order; the sum is the total.
+    """Return the share of each sharer, in their order; the sum is the total.
 
     Fixed amounts first, then everybody's parts of what they leave, each rounded down; the units
     that remain are given one by one in the order in which they stand.

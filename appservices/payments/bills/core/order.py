@@ -1,4 +1,4 @@
-"""What a person wants who types "60.00 EUR @alice @bob:2 @carol=10.00 dinner".
+"""Bill orders as typed, such as "60.00 EUR @alice @bob:2 @carol=10.00 dinner".
 
 How much, among whom, what for. Whoever is named alone pays one part; ``:2`` is two parts,
 ``=10.00`` a fixed amount. The organiser is ``@me``. Read leniently only where one reading exists.
@@ -34,7 +34,7 @@ _NAMED: Final = re.compile(r"@(?P<who>[^=]+?)(?::(?P<parts>\d{1,4})|=(?P<fixed>\
 
 
 class BillProblem(enum.Enum):
-    """What is wrong with the order of a bill; its text is in ``texts``."""
+    """A problem with the order of a bill; its text is in ``texts``."""
 
     NOBODY = "nobody"
     """Nobody is named, or only the organiser."""

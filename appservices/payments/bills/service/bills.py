@@ -69,13 +69,13 @@ class SharerFile:
 
     @property
     def party(self) -> Party:
-        """Who it is."""
+        """Name and address of the person."""
         return Party(self.sharer.who, self.name)
 
 
 @attrs.frozen
 class BillPrivate:
-    """What is sealed of a bill.
+    """The sealed part of a bill.
 
     Attributes:
         organiser: Who gets the money.
@@ -139,7 +139,7 @@ class BillMatter:
 
     @property
     def view(self) -> BillView:
-        """What texts know of it."""
+        """View of it for texts."""
         states = {one.private.payer.address: one.payment.state for one in self.shares}
         private = self.private
         return BillView(
@@ -237,7 +237,7 @@ def ask_organiser(scene: Conversation, matter: BillMatter, intro: Doc) -> None:
 
 
 def to_ask_again(scene: Conversation, matter: BillMatter) -> list[str]:
-    """Who does not pay and may be asked once more: nobody is asked for ever."""
+    """List sharers who have not paid and may get one more reminder; reminders are limited."""
     times = store.times_asked(scene.txn, matter.bill.id)
     return [
         one.private.payer.address

@@ -63,7 +63,7 @@ _OPEN: Final = (LineState.QUEUED, LineState.PAYING)
 
 
 def settles(parts: Parts) -> dict[str, Settle]:
-    """What follows from the ledger's answers about payouts, by kind of attempt."""
+    """Return the handlers of the ledger's answers about payouts, by kind of attempt."""
 
     def scene_of(txn: Cursor, attempt: Attempt, outcome: Outcome) -> Conversation:
         return parts.conversation(txn, f"attempt {attempt.about}", outcome.at_ms)
@@ -143,7 +143,7 @@ def settle_hold(scene: Conversation, payout_id: str, outcome: Outcome) -> None:
 
 
 def settle_back(scene: Conversation, attempt: Attempt, outcome: Outcome) -> None:
-    """What was left is back: of a payout, or of one line that a bank gave back.
+    """Settle money that came back: the rest of a payout, or a line that a bank returned.
 
     A bank tells of money before the ledger has it, so it may not be there yet.
     """

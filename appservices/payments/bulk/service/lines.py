@@ -50,7 +50,7 @@ class PayLines(ChatJob[Parts]):
     """Looks up who is paid next, and begins to pay them."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        """Who the next lines pay, by their place; None: there is nobody."""
+        """Look up the payees of the next lines, by their place; None: there is nobody."""
         run = self._parts.host.database.run
         asked = await run("payments.lines", self._read, job)
         names: dict[str, str | None] = {}

@@ -1,4 +1,4 @@
-"""What organisations do with payouts in bulk over HTTP: order, approve by a second key, stop, look.
+"""HTTP operations on bulk payouts: order, approve by a second key, stop, look.
 
 Money moves by what was signed, not by who holds a connection: the instruction and the second
 approval are envelopes, checked over the object as received, and kept with the payout.

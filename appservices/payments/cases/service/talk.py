@@ -1,4 +1,4 @@
-"""What is said in the room of a dispute or an escrow: most of it is for one another.
+"""Messages in the room of a dispute or an escrow; most of them are between people.
 
 The bot reads along for three things: answers to its questions, lines that begin with its word and
 the number of the matter, and files of a side of a dispute, which are evidence. Words that reply to
@@ -149,7 +149,7 @@ def _order_in_escrow(
 
 
 def _typed(scene: Conversation, inbound: Inbound, place: Place, number: str) -> str | None:
-    """What stands after the word and the number of the matter; None if it is talk.
+    """Return the text after a command and the number of the matter; None if it is talk.
 
     Without the number a sentence may well begin with such a word.
     """

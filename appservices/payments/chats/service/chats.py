@@ -1,4 +1,4 @@
-"""What a person says in their chat with the payments bot."""
+"""Messages of a person in their chat with the payments bot."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def _problem(scene: Conversation, person: UserId, problem: OrderProblem, argumen
 
 
 def _pay_invoice(scene: Conversation, inbound: Inbound, reference: str) -> None:
-    """Whoever has the reference of an invoice may pay it, addressee or not."""
+    """Begin to pay the invoice of a reference; anybody with the reference may."""
     invoice_id = events.invoice_of_reference(scene.txn, reference)
     state = None
     if invoice_id is not None:
@@ -296,7 +296,7 @@ def _look_up(
 
 
 def _balances(scene: Conversation, person: UserId) -> list[Balance]:
-    """What somebody has in each currency that is kept here."""
+    """List a person's balances in each currency that is kept here."""
     holder = scene.holder(person)
     rows = holders.balances(scene.txn, holder.id, AccountCode.WALLET)
     by_ledger = {one.ledger: one for one in rows}

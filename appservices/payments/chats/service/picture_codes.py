@@ -81,7 +81,7 @@ def _on_white(opened: Image) -> Image:
 
 
 def _text(raw: bytes, text: str) -> str:
-    """What a code says; payment codes by GOST and EPC name their encoding themselves."""
+    """Decode the text of a code; payment codes by GOST and EPC name their encoding."""
     try:
         if raw.startswith(_GOST):
             return gost56042.decoded(raw)

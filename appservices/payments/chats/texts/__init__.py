@@ -1,1 +1,1 @@
-"""What is said in chats beside the texts of other capabilities."""
+"""Texts of chats beside those of other capabilities."""

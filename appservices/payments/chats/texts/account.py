@@ -1,4 +1,4 @@
-"""What somebody has and did, and what they can do here, in words."""
+"""Texts on a person's balances, history and commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HISTORY_MAX: Final = 10
 
 
 def welcome_doc(name: str, currency: str, localizer: Localizer) -> Doc:
-    """Who speaks here, and what to try first.
+    """Introduce the bot, and say what to try first.
 
     Args:
         name: Of the institution.
@@ -43,7 +43,7 @@ def welcome_doc(name: str, currency: str, localizer: Localizer) -> Doc:
 
 
 def help_doc(localizer: Localizer, more: Sequence[Command] = (), *, is_whole: bool = False) -> Doc:
-    """What can be written.
+    """List the commands.
 
     Args:
         localizer: How the person is spoken to.
@@ -56,7 +56,7 @@ def help_doc(localizer: Localizer, more: Sequence[Command] = (), *, is_whole: bo
 
 
 def balance_doc(balances: Sequence[Balance], localizer: Localizer) -> Doc:
-    """What somebody has."""
+    """State a person's balances."""
     lines: list[Item] = []
     for one in balances:
         line: tuple[Bold | str, ...] = (Bold(localizer.money(one.available_minor, one.currency)),)
@@ -81,7 +81,7 @@ def history_doc(
 
 
 def private_doc(localizer: Localizer) -> Doc:
-    """That others can read along, so nothing is done here."""
+    """Say that others can read along, so the bot does nothing here."""
     words = localizer.text(
         "Others can read along here, so I say and do nothing about money. Please start a new direct"
         " chat with me alone, with encryption on."

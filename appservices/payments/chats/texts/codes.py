@@ -1,4 +1,4 @@
-"""What a payment code says that was pasted into a chat, and what to write then."""
+"""Texts on a payment code that was pasted into a chat, and on what to write then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the payments bot asks about: the topics of its questions."""
+"""Topics of the payments bot's questions."""
 
 import enum
 

@@ -1,1 +1,1 @@
-"""Who speaks, for whom, and whom they mean."""
+"""Conversation: the speaking bot, its parts, and the people who are named."""

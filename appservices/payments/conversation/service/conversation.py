@@ -36,7 +36,7 @@ PURPOSE: Final = "payments"
 
 @attrs.frozen
 class Parts(ChatParts[PaymentsSection]):
-    """What all transactions share.
+    """The parts that all transactions share.
 
     Attributes:
         receipts: Makes and signs receipts.
@@ -101,7 +101,7 @@ class Conversation(BotConversation[PaymentsSection]):
 
 
 def wallet_topic(person: UserId) -> str:
-    """What is announced when a person's wallet may look different."""
+    """Return the topic announced when a person's wallet may look different."""
     return f"wallet {person}"
 
 

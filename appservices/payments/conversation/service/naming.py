@@ -1,4 +1,4 @@
-"""Whom somebody means who is to be paid, and what they are called."""
+"""Look-up of payees by what somebody typed, and their display names."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def server_named(typed: str, bot: UserId) -> str | None:
 
 
 async def known_name(client: MatrixClient, bot: UserId, user_id: UserId) -> str | None:
-    """What somebody of this server is called, as it is shown; None if there is nobody.
+    """Return the display name of somebody of this server; None if there is nobody.
 
     Args:
         client: Of the process.

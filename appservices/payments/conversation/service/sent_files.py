@@ -112,7 +112,7 @@ class LookAtFile(ChatJob[Parts], abc.ABC):
 
     @abc.abstractmethod
     def look(self, content: bytes, mimetype: str) -> Mapping[str, Any]:
-        """What is seen of a file; called in a thread.
+        """Examine a file; called in a thread.
 
         Args:
             content: The file itself.
@@ -145,7 +145,7 @@ class LookAtFile(ChatJob[Parts], abc.ABC):
             self._slots.release()
 
     def claims(self, job: Job) -> dict[str, Any]:
-        """What its message says of the file of a job."""
+        """Return the facts that a message states about the file of a job."""
         opened: dict[str, Any] = self._parts.vault.open(base64.b64decode(job.payload["sealed"]))
         return opened
 

@@ -59,7 +59,7 @@ class DisputeState(enum.Enum):
 
 
 class DisputeInput(enum.Enum):
-    """What happens to a dispute."""
+    """An input to the state machine of a dispute."""
 
     GO = "go"
     """The payer approves it."""
@@ -84,7 +84,7 @@ class DisputeInput(enum.Enum):
 
 
 class DisputeEffect(enum.Enum):
-    """What a step brings about."""
+    """An effect of a step."""
 
     SET_CLOCK = "set_clock"
     HOLD = "hold"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def dispute_hold(dispute: Dispute, account: int, disputed: int, id_: Ulid, now_ms: int) -> Transfer:
-    """What sets a disputed amount aside, or as much of it as there is.
+    """Build the transfer that sets aside a disputed amount, or as much as there is.
 
     Args:
         dispute: Which.

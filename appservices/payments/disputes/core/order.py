@@ -1,4 +1,4 @@
-"""What somebody wants who types "dispute 1Q2W3E4R 20.00 EUR two of three were broken".
+"""Dispute orders as typed: "dispute 1Q2W3E4R 20.00 EUR two of three were broken".
 
 Which payment, how much of it if not all, and why. An amount counts only with its currency, so that
 no number at the beginning of a reason is taken for one; and what looks like another amount is never
@@ -32,7 +32,7 @@ _NUMBER: Final = re.compile(r"\d+")
 
 
 class DisputeProblem(enum.Enum):
-    """What is wrong with the order of a dispute; its text is in ``texts``."""
+    """A problem with the order of a dispute; its text is in ``texts``."""
 
     USAGE = "usage"
     NO_PAYMENT = "no_payment"
@@ -70,7 +70,7 @@ class DisputeOrder:
 
 
 def read_dispute(words: Sequence[str], currency: str) -> DisputeOrder | DisputeProblem:
-    """What was typed after the number of a payment.
+    """Read the text after the number of a payment.
 
     Args:
         words: "20.00 EUR two were broken", "two were broken".
@@ -85,7 +85,7 @@ def read_dispute(words: Sequence[str], currency: str) -> DisputeOrder | DisputeP
 
 
 def read_words(typed: str) -> str | DisputeProblem:
-    """What somebody says in a dispute, where no amount means anything: in one line."""
+    """Read somebody's words in a dispute, in one line; amounts in them mean nothing."""
     said = " ".join(typed.split())
     if len(said) > WORDS_CHARACTERS_MAX or showable(said) != said:
         return DisputeProblem.BAD_WORDS
@@ -151,7 +151,7 @@ def _wrong_amount(words: Sequence[str], currency: str) -> DisputeProblem | None:
 
 
 def _meant(first: Sequence[str], currency: str) -> DisputeProblem | None:
-    """What is wrong with an amount that cannot be read; None if no amount was meant."""
+    """Return the problem of an unreadable amount; None if no amount was meant."""
     if not any(one.isdigit() for one in "".join(first)):
         return None
     # "5.5.5 EUR": whoever names the currency means an amount.

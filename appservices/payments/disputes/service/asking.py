@@ -167,7 +167,7 @@ def ask_decision(
 
 
 def words_in(scene: Conversation, purpose: Mapping[str, object]) -> str:
-    """What one of the desk said when they were asked for their key."""
+    """Return the words of a desk member at the time they were asked for their key."""
     return str(scene.vault.open(base64.b64decode(str(purpose["words"])))["words"])
 
 
@@ -187,12 +187,12 @@ def about(scene: Conversation, case: Case, person: UserId) -> str:
 
 
 def everybody(scene: Conversation, case: Case) -> list[tuple[Side, UserId]]:
-    """Whom a dispute concerns now: both sides, as far as they are persons, and who decides."""
+    """List those concerned now: both sides, as far as they are people, and the desk."""
     return [*case.sides(scene), *((Side.DESK, one) for one in case.desk(scene))]
 
 
 def _choices(scene: Conversation, case: Case, side: Side, person: UserId) -> tuple[Choice, ...]:
-    """What is theirs to answer; empty if nothing is."""
+    """List a person's choices; empty if they have none."""
     state, view, localizer = case.dispute.state, case.view, scene.localizer(person)
     if side is Side.PAYER and state is DisputeState.ASKED:
         shown = _shown(case, OPEN, shown_opening(view, localizer), case.dispute.amount_minor)
@@ -223,7 +223,7 @@ def _choices(scene: Conversation, case: Case, side: Side, person: UserId) -> tup
 
 
 def _shown(case: Case, what: str, text: str, minor: int) -> MandateShown:
-    """What is signed: names of others are in it, as they were shown before."""
+    """Build the facts to sign, with names of others as they were shown before."""
     cap = ShownCap(minor=minor, currency=case.view.currency)
     return MandateShown(what=what, text=showable(text), cap=cap)
 

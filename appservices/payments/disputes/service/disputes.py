@@ -398,7 +398,7 @@ def _given(answer: Answered) -> _Given:
 
 @attrs.frozen
 class _Answer:
-    """What a choice does.
+    """The effect of a choice.
 
     Attributes:
         act: After the question is settled.

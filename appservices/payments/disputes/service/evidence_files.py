@@ -45,7 +45,7 @@ class EvidenceFiles:
         self._slots = DeferredSemaphore(AT_ONCE)
 
     async def fetch(self, evidence: Evidence) -> bytes:
-        """What is in a file: the very bytes whose hash is known.
+        """Fetch a file: the very bytes whose hash is known.
 
         Raises:
             NotFoundError: The homeserver has it no more, or has another one in its place.

@@ -78,7 +78,7 @@ def tell_problem(
 
 
 def _currency_of(scene: Conversation, person: UserId, number: str) -> str | None:
-    """Of the payment of a number; None if there is none for them."""
+    """Return the currency of a payment by its number; None if they have no such payment."""
     if len(number) != NUMBER_CHARACTERS:
         return None
     file = payments.made(scene.txn, scene.holder(person).id, number)

@@ -52,7 +52,7 @@ class Case:
         return Side.DESK if person in scene.section.dispute_desk else None
 
     def appeal_desk(self, scene: Conversation, ruler: str | None = None) -> list[UserId]:
-        """Who decides an appeal: others than who decided first, and than both sides.
+        """List those who decide an appeal: not the first decider, and neither side.
 
         Args:
             scene: The transaction.
@@ -71,7 +71,7 @@ class Case:
         return [*persons, *((Side.PAYEE, one) for one in self.clerks(scene))]
 
     def clerks(self, scene: Conversation) -> list[UserId]:
-        """Who speaks for the organisation that was paid; nobody where a person was."""
+        """List the clerks of the organisation that was paid; nobody if a person was."""
         if self.view.payee.person is not None:
             return []
         return [one for one in clerks_of(scene, self.view.payee) if one != self.view.payer.person]
@@ -86,14 +86,14 @@ class Case:
         return {UserId(one) for one in (*section.dispute_desk, *section.dispute_appeal_desk)}
 
     def judges(self, scene: Conversation) -> list[UserId]:
-        """Who decides once it has come to that: now the appeal, else the first decision."""
+        """List those who may decide at this stage: of the appeal, else of the first decision."""
         if self.dispute.state is DisputeState.APPEALED:
             return self.appeal_desk(scene)
         desk = [UserId(one) for one in scene.section.dispute_desk]
         return [one for one in desk if self.side_of(one, scene) is Side.DESK]
 
     def desk(self, scene: Conversation) -> list[UserId]:
-        """Who has to decide now; empty where nobody has."""
+        """List those who have to decide now; empty if nobody has."""
         is_theirs = self.dispute.state in {DisputeState.AT_DESK, DisputeState.APPEALED}
         return self.judges(scene) if is_theirs else []
 

@@ -29,7 +29,7 @@ _EXAMPLE_MINOR: Final = 500
 
 
 class Side(enum.Enum):
-    """Who is told of a dispute."""
+    """The side of somebody who is told of a dispute."""
 
     PAYER = "payer"
     PAYEE = "payee"
@@ -126,7 +126,7 @@ def _problem(problem: DisputeProblem, currency: str, localizer: Localizer) -> st
 def terms_words(
     payee: str, until_ms: tuple[int, int, int], localizer: Localizer
 ) -> tuple[str, ...]:
-    """What becomes of a dispute that is opened now, and until when at the latest.
+    """Explain what happens in a new dispute, and by when at the latest.
 
     Args:
         payee: What whoever was paid is called.
@@ -199,7 +199,7 @@ def stands_doc(view: DisputeView, side: Side, localizer: Localizer) -> Doc:
 
 
 def how_doc(view: DisputeView, side: Side, localizer: Localizer) -> Doc:
-    """What one side can write now."""
+    """List the commands of one side now."""
     example = example_for(view, side, localizer)
     return (
         (Paragraph(localizer.text("Write for example:"), "\n", Mono(example)),) if example else ()
@@ -207,7 +207,7 @@ def how_doc(view: DisputeView, side: Side, localizer: Localizer) -> Doc:
 
 
 def example_for(view: DisputeView, side: Side, localizer: Localizer) -> str:
-    """What one side can write now, for example; empty if nothing."""
+    """Give an example of a side's command now; empty if there is none."""
     state = view.dispute.state
     if side is Side.DESK and state in {DisputeState.AT_DESK, DisputeState.APPEALED}:
         held = localizer.money(view.dispute.held_minor, view.currency)
@@ -220,7 +220,7 @@ def example_for(view: DisputeView, side: Side, localizer: Localizer) -> str:
 
 
 def shown_opening(view: DisputeView, localizer: Localizer) -> str:
-    """What the payer signs."""
+    """Write the text that the payer signs."""
     return localizer.text(
         "I dispute {amount} of the payment {number} to {name} ({address}): {reason}",
         amount=localizer.money(view.dispute.amount_minor, view.currency),
@@ -232,7 +232,7 @@ def shown_opening(view: DisputeView, localizer: Localizer) -> str:
 
 
 def shown_agreeing(view: DisputeView, localizer: Localizer) -> str:
-    """What the payee signs who gives it back; who speaks for an organisation says so."""
+    """Write the text that the payee signs to refund; clerks sign for their organisation."""
     if view.payee.person is None:
         return localizer.text(
             "For {payee} I give {amount} of the payment {number} back to {name} ({address}).",
@@ -252,7 +252,7 @@ def shown_agreeing(view: DisputeView, localizer: Localizer) -> str:
 
 
 def shown_decision(view: DisputeView, given_minor: int, words: str, localizer: Localizer) -> str:
-    """What one of the desk signs."""
+    """Write the text that a member of the desk signs."""
     return localizer.text(
         "{given} of the payment {number} goes back to {payer}, and {rest} stays with {payee}:"
         " {reason}",

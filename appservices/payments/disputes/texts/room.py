@@ -1,4 +1,4 @@
-"""What is said in the room of a dispute, where several read it."""
+"""Texts in the room of a dispute, where several people read them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def dispute_name(number: str, localizer: Localizer) -> str:
-    """What the room of a dispute is called; its homeserver reads that."""
+    """Name the room of a dispute; its homeserver reads the name."""
     return localizer.text("Dispute {number}", number=number)
 
 
@@ -80,11 +80,11 @@ def dispute_question(view: DisputeView, side: Side, name: Span, localizer: Local
 
 
 def dispute_news(view: DisputeView, localizer: Localizer) -> Doc:
-    """That it stands otherwise now."""
+    """Say that the state of a dispute has changed."""
     return (Paragraph(dispute_words(view, Side.PAYER, localizer)),)
 
 
 def dispute_reminder(view: DisputeView, localizer: Localizer) -> Doc:
-    """That its time is over soon."""
+    """Say that the time of a dispute is over soon."""
     words = dispute_words(view, Side.PAYER, localizer)
     return (Paragraph(Bold(localizer.text("The time is nearly over.")), " ", words),)

@@ -60,7 +60,7 @@ class EscrowState(enum.Enum):
 
 
 class EscrowInput(enum.Enum):
-    """What happens to an escrow."""
+    """An input to the state machine of an escrow."""
 
     ALL_AGREED = "all_agreed"
     DECLINE = "decline"
@@ -90,7 +90,7 @@ class EscrowInput(enum.Enum):
 
 
 class EscrowEffect(enum.Enum):
-    """What a step brings about."""
+    """An effect of a step."""
 
     SET_CLOCK = "set_clock"
     ASK_GUARDIANS = "ask_guardians"
@@ -157,7 +157,7 @@ OVER: Final = frozenset(_S) - {state for state, _ in ESCROW_TABLE}
 
 
 class OnSilence(enum.Enum):
-    """What happens at the date of an escrow that nobody has decided."""
+    """The effect at the date of an escrow that nobody has decided."""
 
     RELEASE = "release"
     RETURN = "return"
@@ -238,7 +238,7 @@ class Escrow:
 
     @property
     def silent_to_seller(self) -> int:
-        """What the seller gets at the date if nobody has decided."""
+        """Sum that the seller gets at the date if nobody has decided."""
         return self.amount_minor if self.on_silence is OnSilence.RELEASE else 0
 
     @property
@@ -248,7 +248,7 @@ class Escrow:
 
     @property
     def decided(self) -> int | None:
-        """What k of n have said alike; None as long as there is no such outcome."""
+        """Sum on which k of n agree; None as long as there is no such outcome."""
         return outcome([one.to_seller for one in self.voters], self.k)
 
     @property
@@ -267,7 +267,7 @@ class Escrow:
 
 
 def outcome(votes: Sequence[int | None], k: int) -> int | None:
-    """What at least k of the votes say; of absent ones (None) nothing is said."""
+    """Return the sum on which at least k votes agree; absent votes (None) do not count."""
     counted = Counter(vote for vote in votes if vote is not None)
     return next((vote for vote, count in counted.items() if count >= k), None)
 

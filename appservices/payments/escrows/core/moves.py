@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def escrow_hold(escrow: Escrow, wallet: int, account: int, id_: Ulid, now_ms: int) -> Transfer:
-    """What sets the money of an escrow aside.
+    """Build the transfer that sets aside the money of an escrow.
 
     Args:
         escrow: Which.
@@ -43,7 +43,7 @@ def escrow_hold(escrow: Escrow, wallet: int, account: int, id_: Ulid, now_ms: in
 
 
 def post(hold: Ulid, id_: Ulid, amount_minor: int, payment: Ulid) -> Transfer:
-    """What moves a part of what is set aside, or all, and lets go of the rest.
+    """Build the transfer that moves part or all of a hold, and releases the rest.
 
     Args:
         hold: The transfer that set it aside.

@@ -1,4 +1,4 @@
-"""What a buyer wants who types "bob 100 EUR bicycle; until 24.12.2026; arbiter carol; 2 of 3".
+"""Escrow orders as typed: "bob 100 EUR bicycle; until 24.12.2026; arbiter carol; 2 of 3".
 
 Whom, how much and what for as in a payment; then, after semicolons, the rules. What is left out is
 the usual: two weeks, more than half of those who take part, and at the end the money goes back.
@@ -49,7 +49,7 @@ _DATE: Final = Field(id="until", kind=FieldKind.DATE, label="until")
 
 
 class EscrowProblem(enum.Enum):
-    """What is wrong with the order of an escrow; its text is in ``texts``."""
+    """A problem with the order of an escrow; its text is in ``texts``."""
 
     USAGE = "usage"
     BAD_RULE = "bad_rule"
@@ -85,7 +85,7 @@ class EscrowOrder:
 
 @attrs.define
 class Rules:
-    """What is said of an escrow besides whom, how much and what for; what is left out is the usual.
+    """The rules of an escrow besides payee, amount and purpose; defaults where left out.
 
     Attributes:
         arbiters: As they were typed.
@@ -164,7 +164,7 @@ def ordered(order: Order, rules: Rules, now: Now) -> EscrowOrder | EscrowProblem
 
 
 def read_share(typed: str, currency: str) -> int | OrderProblem:
-    """What the seller gets, of "60", "60.00 EUR"; minor units."""
+    """Read the seller's share, such as "60" or "60.00 EUR", in minor units."""
     found = read_amount(typed.split(), [currency])
     if isinstance(found, OrderProblem):
         return found

@@ -213,7 +213,7 @@ def close(scene: Conversation, deal: Deal, voter: Voter, words: str | None = Non
 def _choices(
     scene: Conversation, deal: Deal, asked: tuple[Voter, UserId], votes: tuple[int, ...] | None
 ) -> tuple[Choice, ...]:
-    """What is theirs to answer; empty if nothing is."""
+    """List a person's choices; empty if they have none."""
     voter, person = asked
     escrow, localizer = deal.escrow, scene.localizer(person)
     is_buyer = voter.role is Role.BUYER

@@ -202,7 +202,7 @@ def _look_up(
 
 
 def terms_of(wanted: EscrowOrder) -> dict[str, Any]:
-    """What was ordered, as a job keeps it until all names are known."""
+    """Encode an order for a job, which keeps it until all names are known."""
     return {
         "minor": wanted.order.amount.minor,
         "currency": wanted.order.amount.currency,

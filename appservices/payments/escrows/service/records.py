@@ -40,7 +40,7 @@ class Deal:
 
     @property
     def view(self) -> EscrowView:
-        """What texts know of it."""
+        """View of it for texts."""
         return EscrowView(self.escrow, self.parties, self.currency, self.reference)
 
     def voter_of(self, person: UserId) -> Voter | None:
@@ -56,7 +56,7 @@ class Deal:
 
     @property
     def buyer(self) -> Voter:
-        """Who puts the money aside."""
+        """The buyer, who puts the money aside."""
         return next(one for one in self.escrow.voters if one.role is Role.BUYER)
 
 

@@ -98,12 +98,12 @@ class EscrowView:
 
     @property
     def buyer(self) -> Party:
-        """Who puts the money aside."""
+        """The buyer, who puts the money aside."""
         return self.parties[0]
 
     @property
     def seller(self) -> Party:
-        """Who may get it."""
+        """The seller, who may get the money."""
         return self.parties[1]
 
     @property
@@ -140,7 +140,7 @@ def _problem(problem: EscrowProblem, localizer: Localizer) -> str:
 
 
 def no_escrow_doc(localizer: Localizer) -> Doc:
-    """That there is no escrow of somebody's of the number that they wrote."""
+    """Say that the person has no escrow with this number."""
     words = localizer.text("No escrow of yours has this number. Write “escrow” to see them.")
     return (Paragraph(words),)
 
@@ -189,7 +189,7 @@ def state_doc(view: EscrowView, role: Role, localizer: Localizer) -> Doc:
 
 
 def vote_doc(view: EscrowView, voter: Party, to_seller: int, localizer: Localizer) -> Doc:
-    """What somebody has decided, for the others."""
+    """Tell the others somebody's decision."""
     words = localizer.text(
         "Escrow {number}: {name} decided. {split}",
         number=view.number,
@@ -202,7 +202,7 @@ def vote_doc(view: EscrowView, voter: Party, to_seller: int, localizer: Localize
 
 
 def shown_funding(view: EscrowView, localizer: Localizer) -> str:
-    """What the buyer signs to put the money aside."""
+    """Write the text that the buyer signs to put the money aside."""
     parts = [
         localizer.text(
             "I put {amount} aside for a deal with {seller}.",
@@ -228,7 +228,7 @@ def shown_funding(view: EscrowView, localizer: Localizer) -> str:
 
 
 def shown_vote(view: EscrowView, to_seller: int, localizer: Localizer) -> str:
-    """What one who takes part signs to decide."""
+    """Write the text that a participant signs to decide."""
     return localizer.text(
         "I decide, once, in the escrow {number} of {amount} between {buyer} and {seller}: {split}",
         number=view.number,
@@ -240,7 +240,7 @@ def shown_vote(view: EscrowView, to_seller: int, localizer: Localizer) -> str:
 
 
 def split_words(view: EscrowView, to_seller: int, localizer: Localizer) -> str:
-    """Who gets what."""
+    """State how the money is split."""
     amount = view.escrow.amount_minor
     if to_seller == amount:
         return localizer.text("All to {name}.", name=_short(view.seller))
@@ -256,13 +256,13 @@ def split_words(view: EscrowView, to_seller: int, localizer: Localizer) -> str:
 
 
 def silence_words(view: EscrowView, localizer: Localizer) -> str:
-    """What happens at its date if nobody has decided."""
+    """Say what happens at the date if nobody has decided."""
     is_release = view.escrow.on_silence is OnSilence.RELEASE
     return split_words(view, view.escrow.amount_minor if is_release else 0, localizer)
 
 
 def _waits(escrow: Escrow, role: Role, localizer: Localizer) -> str:
-    """That it waits because of the buyer's rules, of which the others learn nothing."""
+    """Say that it waits for the buyer's rules, without telling the others more."""
     if role is not Role.BUYER or escrow.due_at_ms is None:
         return localizer.text("Nothing is put aside yet.")
     if escrow.state is EscrowState.GUARDED:
@@ -271,7 +271,7 @@ def _waits(escrow: Escrow, role: Role, localizer: Localizer) -> str:
 
 
 def _wait(until_ms: int, localizer: Localizer) -> str:
-    """That it waits because of a rule with a time."""
+    """Say that it waits because of a rule with a time."""
     return localizer.text(
         "You approved it, and because of your rules it waits until {moment}. You can stop it until"
         " then.",
@@ -280,7 +280,7 @@ def _wait(until_ms: int, localizer: Localizer) -> str:
 
 
 def _guarded(until_ms: int, localizer: Localizer) -> str:
-    """That it waits for the buyer's guardians."""
+    """Say that it waits for the buyer's guardians."""
     return localizer.text(
         "You approved it, and it waits for your guardians, who have until {moment}. You can stop it"
         " until then.",
@@ -329,7 +329,7 @@ def _refused(view: EscrowView, role: Role, localizer: Localizer) -> str:
 
 
 def _votes(view: EscrowView, localizer: Localizer) -> Doc:
-    """Who has decided what, as long as it is open."""
+    """List the decisions so far, as long as it is open."""
     escrow = view.escrow
     if escrow.state is not EscrowState.FUNDED:
         return ()
@@ -343,7 +343,7 @@ def _votes(view: EscrowView, localizer: Localizer) -> Doc:
 
 
 def stuck_words(view: EscrowView, localizer: Localizer) -> str:
-    """That no k of those who take part can say the same any more; empty if they can."""
+    """Say that no k participants can agree any more; empty if they can."""
     is_open = view.escrow.state is EscrowState.FUNDED
     return _stuck(view, localizer) if is_open and not view.escrow.is_decidable else ""
 

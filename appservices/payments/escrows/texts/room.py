@@ -1,4 +1,4 @@
-"""What is said in the room of an escrow, where several read it."""
+"""Texts in the room of an escrow, where several people read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def escrow_name(number: str, localizer: Localizer) -> str:
-    """What the room of an escrow is called; its homeserver reads that."""
+    """Name the room of an escrow; its homeserver reads the name."""
     return localizer.text("Escrow {number}", number=number)
 
 
@@ -48,12 +48,12 @@ def escrow_question(view: EscrowView, role: Role, name: Span, localizer: Localiz
 
 
 def escrow_news(view: EscrowView, localizer: Localizer) -> Doc:
-    """That it stands otherwise now."""
+    """Say that the state of an escrow has changed."""
     return (Paragraph(state_words(view, Role.ARBITER, localizer)),)
 
 
 def escrow_reminder(view: EscrowView, localizer: Localizer) -> Doc:
-    """That its time is over soon, and what happens then."""
+    """Say that the time of an escrow is over soon, and what happens then."""
     label = localizer.text("If not, at {moment}", moment=localizer.moment(view.escrow.ends_at_ms))
     return (
         Paragraph(Bold(localizer.text("The time is nearly over."))),

@@ -65,7 +65,7 @@ class Template:
 
 @attrs.frozen
 class EmvPayment:
-    """What a merchant's code asks for.
+    """The payment in a merchant's code.
 
     Attributes:
         name: The merchant, at most ``NAME_CHARACTERS_MAX``.
@@ -144,7 +144,7 @@ def write(payment: EmvPayment) -> str:
 
 
 def read(text: str) -> EmvPayment:
-    """What a code asks for.
+    """Read the payment in a code.
 
     Raises:
         MalformedError: It is no such code, its CRC is wrong, a tag stands twice, a field is wrong,

@@ -45,7 +45,7 @@ _PURPOSE: Final = re.compile(r"[A-Z0-9]{1,4}", re.ASCII)
 
 @attrs.frozen
 class EpcPayment:
-    """What a GiroCode asks for; an empty text means that it says nothing of it.
+    """The payment in a GiroCode; an empty text means that the code leaves it out.
 
     Attributes:
         name: Whom to pay, at most ``NAME_CHARACTERS_MAX``.
@@ -82,7 +82,7 @@ def write(payment: EpcPayment) -> str:
 
 
 def read(text: str) -> EpcPayment:
-    """What a code asks for, by the rules of ``write``.
+    """Read the payment in a code, by the rules of ``write``.
 
     Raises:
         MalformedError: It is no such code, of another version, or a field is wrong.

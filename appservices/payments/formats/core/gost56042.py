@@ -38,7 +38,7 @@ _TREASURY: Final = "03"
 
 @attrs.frozen
 class GostPayment:
-    """What such a code asks for.
+    """The payment in such a code.
 
     Attributes:
         name: Whom to pay, at most ``NAME_CHARACTERS_MAX``.
@@ -80,7 +80,7 @@ def write(payment: GostPayment) -> str:
 
 
 def read(data: str | bytes) -> GostPayment:
-    """What a code asks for.
+    """Read the payment in a code.
 
     Args:
         data: As scanned; bytes are read in the encoding that the code names.

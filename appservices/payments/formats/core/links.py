@@ -152,7 +152,7 @@ def write_sbp(link: SbpLink) -> str:
 
 
 def read_sbp(text: str) -> SbpLink:
-    """What an address of the SBP asks for.
+    """Read the payment in an address of the SBP.
 
     Raises:
         MalformedError: It is none, a field is wrong, or its check does not fit.
@@ -181,7 +181,7 @@ def read_sbp(text: str) -> SbpLink:
 
 
 def read_upi(text: str) -> UpiLink:
-    """What a UPI link asks for.
+    """Read the payment in a UPI link.
 
     Raises:
         MalformedError: It is none, or a field is wrong.
@@ -245,7 +245,7 @@ def write_person(link: PersonLink) -> str:
 
 
 def read_person(text: str) -> PersonLink:
-    """Whom a link of ours asks to pay.
+    """Read the payee in a link of ours.
 
     Raises:
         MalformedError: It is no such link, or a field is wrong.

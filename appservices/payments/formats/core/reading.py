@@ -1,4 +1,4 @@
-"""What was scanned or pasted: which format it has, and what it asks for.
+"""Reader of scanned or pasted codes: detects the format, and reads the payment.
 
 A code that was read pays nothing: it fills in a question whose approval shows where the money goes.
 """
@@ -39,7 +39,7 @@ _READERS: Final[Sequence[tuple[str, Callable[[str], Scanned]]]] = (
 
 
 def read_code(text: str) -> Scanned:
-    """What a code asks for, in whichever of the known formats.
+    """Read the payment in a code, in any of the known formats.
 
     Raises:
         MalformedError: It is too long, of no known format, altered, or a field of it is wrong; the

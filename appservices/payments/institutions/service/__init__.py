@@ -1,1 +1,1 @@
-"""What this institution says of itself, and how others are asked."""
+"""This institution's public description, and the client that asks others."""

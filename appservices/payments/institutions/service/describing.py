@@ -1,4 +1,4 @@
-"""What an institution says of itself to everybody: where it is, its keys; signed by the first."""
+"""An institution's public description: its address and keys, signed by the first key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went between two institutions, as ISO 20022 has it, and comparing the books of both.
+"""Movements between two institutions in terms of ISO 20022, and comparing both books.
 
 A payment is a credit transfer (pacs.008), a refund the return of one (pacs.004), what became of it
 a status (pacs.002). Source: design of Veche, payments §9.4.
@@ -45,7 +45,7 @@ REASON_ELSE: Final = "MS03"
 
 
 class Standing(enum.Enum):
-    """What became of a payment, by its status in ISO 20022."""
+    """The outcome of a payment, by its status in ISO 20022."""
 
     CREDITED = "ACCC"
     """Who is paid has it."""
@@ -64,7 +64,7 @@ class Standing(enum.Enum):
 
 @attrs.frozen
 class Original:
-    """What a refund gives back.
+    """The payment that a refund returns.
 
     Attributes:
         id: Of the payment.
@@ -79,7 +79,7 @@ class Original:
 
 @attrs.frozen
 class Stated:
-    """What a side says of a payment, as both of them have to.
+    """One side's statement of a payment; both sides must make the same.
 
     Attributes:
         id: Of the payment, at both.
@@ -109,7 +109,7 @@ class Stated:
 
     @property
     def core(self) -> tuple[object, ...]:
-        """What both sides have to say alike of what is paid."""
+        """Fields on which both sides must agree."""
         of = self.original.id if self.original is not None else None
         agents = agent_id(self.payer_at), agent_id(self.payee_at)
         return *agents, self.currency, self.amount_minor, self.on, of
@@ -154,7 +154,7 @@ class Told:
 
 
 class Whereabouts(enum.Enum):
-    """What is known here of a payment that our books have not among those of the days compared."""
+    """The known facts about a payment that our books lack on the compared days."""
 
     OPEN = "open"
     """It is not over here: the word of the other is on its way."""
@@ -164,7 +164,7 @@ class Whereabouts(enum.Enum):
 
 @attrs.frozen
 class Difference:
-    """What two institutions do not say alike.
+    """A difference between the statements of two institutions.
 
     Attributes:
         id: Of the payment.
@@ -243,7 +243,7 @@ def compare(
 
 
 def _contradiction(paid: Stated | None, status: Stated | None) -> str | None:
-    """What the other says against its own word."""
+    """Return how the other side contradicts itself."""
     if paid is not None and status is None:
         return "its status is missing from theirs"
     if paid is None and status is not None and status.standing.is_paid:
@@ -256,7 +256,7 @@ def _contradiction(paid: Stated | None, status: Stated | None) -> str | None:
 def _paid_there(
     our: InterbankPayment | None, paid: Stated, known: Whereabouts | None, own: str
 ) -> tuple[str | None, bool]:
-    """What differs of a payment that the other has as paid; whether it is only on its way."""
+    """Compare a payment that the other has as paid; return also if it is only on its way."""
     if our is None and known is Whereabouts.OPEN and paid.payee_at == agent_id(own):
         return "paid there, on its way to here", True
     if our is None and known is None:
@@ -271,7 +271,7 @@ def _paid_there(
 def _not_paid(
     our: InterbankPayment | None, status: Stated | None, known: Whereabouts | None
 ) -> str | None:
-    """What differs of a payment that neither side has as paid on these days."""
+    """Compare a payment that neither side has as paid on these days."""
     if our is None and known is Whereabouts.OTHER_DAY:
         return "not paid there, paid here on another day"
     if our is None:

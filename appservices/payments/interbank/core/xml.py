@@ -1,4 +1,4 @@
-"""What went between two institutions as files: pacs.008, pacs.004, pacs.002; written and read.
+"""Movements between two institutions as files: pacs.008, pacs.004, pacs.002.
 
 No name and no purpose is in them: both travel encrypted and are the persons'. Accounts are
 pseudonyms, which the institution that wrote a file can tell and nobody else.
@@ -58,7 +58,7 @@ _ULID: Final = re.compile(ULID_PATTERN, re.ASCII)
 
 
 def write_payments(payments: Sequence[InterbankPayment], now_ms: int) -> BankMessage:
-    """What one institution paid another on a day: a pacs.008, or of refunds a pacs.004.
+    """Write a day's payments to another institution: a pacs.008, or a pacs.004 of refunds.
 
     Args:
         payments: 1 to ``TXS_MAX``, all paid, of one message, day, currency and way.
@@ -98,7 +98,7 @@ def write_payments(payments: Sequence[InterbankPayment], now_ms: int) -> BankMes
 def write_statuses(
     payments: Sequence[InterbankPayment], of: BankMessage | None, now_ms: int
 ) -> BankMessage:
-    """What became of payments, as the institution of who is paid tells the other: a pacs.002.
+    """Write the payee institution's statuses of payments: a pacs.002.
 
     Args:
         payments: 1 to ``TXS_MAX``, of one way.
@@ -143,7 +143,7 @@ def write_statuses(
 
 
 def read_told(data: bytes) -> Told:
-    """What a file of another institution says.
+    """Read a file of another institution.
 
     Raises:
         BankMessageError: It is no such message, breaks its schema, or does not add up.
@@ -212,7 +212,7 @@ def _put_return(tx: Element, one: InterbankPayment) -> None:
 
 
 def _put_asked(tx: Element, one: InterbankPayment) -> None:
-    """What was not paid, as it was asked."""
+    """Write a payment that was not made, as it was requested."""
     if one.amount_minor is not None and one.currency:
         put_amount(tx, "OrgnlTxRef/IntrBkSttlmAmt", one.amount_minor, one.currency)
     put(tx, "OrgnlTxRef/IntrBkSttlmDt", one.on.isoformat())

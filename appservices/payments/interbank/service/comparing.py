@@ -47,7 +47,7 @@ _differing = metrics.gauge(
 
 
 def statement(scene: Conversation, server: str, currency: str) -> PeerStatement | None:
-    """What we know of another institution, in one currency; None if we keep none in it."""
+    """State our view of another institution in one currency; None if we keep none in it."""
     ledger = holders.currencies(scene.txn).get(currency)
     if ledger is None:
         return None

@@ -1,4 +1,4 @@
-"""What is said to other institutions until they have heard it, and what their answers become."""
+"""Messages to other institutions, sent until they are heard, and the effects of answers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Send(ChatJob[Parts]):
         return {"answer": dict(message)}
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any], Money] | None:
-        """Whom to ask, what, and about which amount; None if there is nothing more to say."""
+        """Read whom to ask, what, and about which amount; None if nothing is left to send."""
         scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         kind, id_ = job.payload["kind"], job.payload["payment"]
         out = store.out(txn, id_)
@@ -155,7 +155,7 @@ def answered(
 
 
 def commit_of(scene: Conversation, matter: OpenPayment, out: OutFile) -> dict[str, Any]:
-    """What ``commit`` of a payment says: all that it needs at one that has forgotten it."""
+    """Build ``commit`` of a payment: all that a server needs that has forgotten it."""
     packet = _prepare(scene, matter, out)["packet"]
     return {"id": out.id, "receipt": proving.again(scene, matter), "packet": packet}
 

@@ -29,7 +29,7 @@ Key = tuple[bool, bool, str, str]
 
 @attrs.define
 class Tally:
-    """What was written, by way and currency.
+    """The counts and sums written, by direction and currency.
 
     Attributes:
         counts: Payments, by way and message; of those that were not paid, under pacs.002.

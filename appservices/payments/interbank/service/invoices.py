@@ -115,7 +115,7 @@ class Tell(ChatJob[Parts]):
         return {"answer": dict(message)}
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any]] | None:
-        """Whom to tell, and what; None if it is of no use any more."""
+        """Read whom to tell, and what; None if it is of no use any more."""
         scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         named = job.payload
         file = store.invoice(txn, named["invoice"], named["version"])

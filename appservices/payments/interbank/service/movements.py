@@ -1,4 +1,4 @@
-"""What went between this institution and another, out of the ledger and what both signed.
+"""Movements between this institution and another, from the ledger and signed messages.
 
 Each payment counts on the day of the block that made it at the institution of who pays: its ledger
 proves that moment to the other, so both sides' books of a day can be compared. What was not paid
@@ -78,7 +78,7 @@ class Books:
 
 @attrs.frozen
 class Sheet:
-    """What the ledger says of one account of what is owed, over some days.
+    """The ledger's rows of one interbank account over some days.
 
     Attributes:
         currency: ISO 4217.
@@ -131,7 +131,7 @@ def days(first: dt.date, last: dt.date) -> list[dt.date]:
 
 
 def sheets(books: Books, first: dt.date, last: dt.date) -> list[Sheet]:
-    """What the ledger says of the same days, by account.
+    """Read the ledger's sheets of the same days, by account.
 
     Raises:
         BooksDifferError: Its rows do not make its balances, or it has a payment of which nothing is
@@ -147,7 +147,7 @@ def sheets(books: Books, first: dt.date, last: dt.date) -> list[Sheet]:
 
 
 def known(books: Books, ids: Sequence[str]) -> dict[str, Whereabouts]:
-    """What is known of payments, whatever day they are of; what is not known is left out."""
+    """Return the known facts about payments of any day; unknown ones are left out."""
     found: dict[str, Whereabouts] = {}
     for start in range(0, len(ids), PAGE_ROWS):
         page = ids[start : start + PAGE_ROWS]
@@ -320,7 +320,7 @@ def _paid_at_ms(books: Books, row: InRow) -> int:
 
 
 def _originals(books: Books, ids: Sequence[str]) -> dict[str, Original]:
-    """What refunds give back, by id, with what is known here of it."""
+    """Return the payments that refunds return, by id, with their known facts."""
     found = {id_: Original(id_) for id_ in ids}
     if not found:
         return found
@@ -335,13 +335,13 @@ def _originals(books: Books, ids: Sequence[str]) -> dict[str, Original]:
 
 
 def _pseudonym(books: Books, address: str) -> str:
-    """Of somebody in files for or about one institution: it says nothing without our key."""
+    """Return a pseudonym for files about one institution; only our key could resolve it."""
     whole = address if ":" in address else f"{address}:{books.own}"
     return books.vault.mark(f"interbank {books.server} {whole}")[:PSEUDONYM_BYTES].hex()
 
 
 def _pages(books: Books, account: int, start_pos: int, until_pos: int) -> Iterator[Sequence[Row]]:
-    """What moved money of an account after one place and up to another, page by page."""
+    """Read the rows of an account between two positions, page by page."""
     after = start_pos
     while True:
         page = ledger_store.rows(books.txn, SHARD, account, after, PAGE_ROWS)

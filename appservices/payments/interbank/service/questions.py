@@ -73,7 +73,7 @@ class PeerRefusedError(ForbiddenError):
 
 @attrs.frozen
 class Said:
-    """What is answered, beside what every answer has."""
+    """The content of an answer, beside the fields that every answer has."""
 
     state: str
     code: str | None = None
@@ -125,7 +125,7 @@ class PeerDesk:
         return self.signed(peer, said, hash_of(message))
 
     def read(self, message: Mapping[str, Any]) -> tuple[PeerSection, Question]:
-        """Who asks what, once it is sure that they ask it, of us, and now.
+        """Read a question, once it is sure that this peer asks it, of us, and now.
 
         Raises:
             PeerRefusedError: As for ``take``.
@@ -235,7 +235,7 @@ class PeerDesk:
         return self.state(scene, peer, question)
 
     def state(self, scene: Conversation, peer: PeerSection, question: Question) -> Said:
-        """What is answered by the state of a payment."""
+        """Answer with the state of a payment."""
         packet: Packet | None = question.packet
         id_ = str(packet.id if packet is not None else question.id)
         file = store.into(scene.txn, id_)
@@ -272,7 +272,7 @@ class PeerDesk:
         return Said("known", records=restoring.records(scene, peer, question.since_ms or 0))
 
     async def _name(self, address: str) -> str | None:
-        """What a person of ours is called; None if there is nobody, or they are not ours."""
+        """Return the display name of a person of ours; None if there is none, or not ours."""
         bot = self._parts.bot.user_id
         found = naming.user_named(address, bot)
         if found is None or found != UserId(address):
@@ -320,7 +320,7 @@ class PeerDesk:
 
 
 def cause_of(question: Question) -> str:
-    """Of a question by which people here are told something: each is said once, and no other."""
+    """Return the cause id of a question's news, so that each is told once."""
     named = question.over or (question.invoice and question.invoice.card)
     about = f"{named.id} {named.version}" if named else ""
     return f"peer {question.asker} {question.kind} {about}"

@@ -149,7 +149,7 @@ def _strange(txn: Cursor, parts: Parts, notes: Sequence[str], whose: str) -> lis
 
 
 async def at_peers(parts: Parts) -> list[Finding]:
-    """What other institutions know of payments with us, and this ledger does not."""
+    """List payments with us that other institutions know and this ledger lacks."""
     found: list[Finding] = []
     records: list[tuple[PeerSection, PeerRecord]] = []
     run = parts.host.database.run

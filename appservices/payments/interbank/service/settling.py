@@ -52,7 +52,7 @@ Pay = Callable[["Conversation", "PeerSection", str, Money, str], "str | None"]
 
 
 def settles(_parts: Parts) -> dict[str, Settle]:
-    """What follows from the writer's answer."""
+    """Return the handlers of the writer's answers."""
     return {KIND: _settled}
 
 

@@ -1,4 +1,4 @@
-"""What another institution asks about a payment to somebody here, and what the writer answers.
+"""Questions of another institution about a payment to somebody here, and the answers.
 
 Each question is one transaction: the state, what the writer is to do, what was signed. The answer
 is read from the state, so the same question again has the same answer.
@@ -81,7 +81,7 @@ _WHY: Final[Mapping[Result, str]] = {
 
 
 def settles(parts: Parts) -> dict[str, Settle]:
-    """What follows from the writer's answers, by kind of attempt."""
+    """Return the handlers of the writer's answers, by kind of attempt."""
     deeds = {HOLD: held, POST: posted, VOID: voided}
     return {kind: partial(_settle, parts, deed) for kind, deed in deeds.items()}
 
@@ -339,7 +339,7 @@ def _closed(scene: Conversation, peer: PeerSection, currency: str) -> str | None
 
 
 def _payee(scene: Conversation, packet: Packet) -> Holder:
-    """Who is paid: the person, or whose invoice it is."""
+    """Return the payee: the person, or the issuer of the invoice."""
     if packet.invoice is None:
         return scene.holder(UserId(packet.payee.address))
     file = invoice_store.invoice(scene.txn, packet.invoice.id, packet.invoice.version)
@@ -450,14 +450,14 @@ def _made(scene: Conversation, file: InFile, state: State = State.PAID) -> OpenP
 
 
 def _payer(scene: Conversation, packet: Packet) -> Holder:
-    """Who pays: a person of the other institution, or an organisation of it that gives back."""
+    """Return the payer: the other institution's person, or its organisation that refunds."""
     address = packet.payer.address
     is_person = address.startswith("@")
     return peers.person(scene, UserId(address)) if is_person else peers.issuer(scene, address)
 
 
 def _named(scene: Conversation, packet: Packet, invoice: InvoiceFile | None) -> Party:
-    """Who is paid, as they are called here."""
+    """Return the payee with their name here."""
     if invoice is None:
         return Party(packet.payee.address, packet.payee.name)
     card = invoices.order_of(scene, invoice).card

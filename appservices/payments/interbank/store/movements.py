@@ -74,7 +74,7 @@ class InRow(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """What the ledger has of a payment.
+    """The ledger's facts about a payment.
 
     Attributes:
         id: Of the payment.
@@ -154,7 +154,7 @@ def unpaid_in(txn: Cursor, peer: int, after: str, until: str, limit: int) -> lis
 def moved(
     txn: Cursor, ids: Sequence[str], accounts: Sequence[int], *, is_credit: bool
 ) -> dict[str, Moved]:
-    """What the ledger has of payments, by id: to or from accounts of a peer."""
+    """Look up payments to or from a peer's accounts in the ledger, by id."""
     side = "credit_id" if is_credit else "debit_id"
     txn.execute(
         "SELECT ref, amount, at_ms FROM ledger.transfer WHERE shard = %s"  # noqa: S608 -- constants

@@ -26,7 +26,7 @@ def records(txn: Cursor, peer: int, since_ms: int, limit: int) -> list[tuple[str
 
 
 def newest_paid_in(txn: Cursor, peer: int) -> bytes | None:
-    """What a peer signed of the newest payment that it made to somebody here, sealed."""
+    """Return the peer's signed message of its newest payment to us, sealed."""
     txn.execute(
         "SELECT sealed FROM payments.peer_in WHERE peer = %s"
         " AND state IN ('posting', 'done', 'stuck') ORDER BY changed_at_ms DESC LIMIT 1",

@@ -37,7 +37,7 @@ PAID_STATES: Final = frozenset({InvoiceState.PAYING, InvoiceState.PAID})
 
 
 class InvoiceStatus(enum.Enum):
-    """What becomes of an invoice, as a shop's own page is told: words of Telegram's mini-apps."""
+    """The status of an invoice for a shop's page, in words of Telegram's mini-apps."""
 
     PENDING = "pending"
     """It is not paid; it can be, or is about to be."""
@@ -47,7 +47,7 @@ class InvoiceStatus(enum.Enum):
 
 
 class InvoiceInput(enum.Enum):
-    """What happens to an invoice."""
+    """An input to the state machine of an invoice."""
 
     PAY = "pay"
     """Somebody's approved payment of it is about to be made."""
@@ -61,7 +61,7 @@ class InvoiceInput(enum.Enum):
 
 
 class InvoiceEffect(enum.Enum):
-    """What a step brings about."""
+    """An effect of a step."""
 
     TELL_ISSUER = "tell_issuer"
     """Whoever issued it hears of its state."""
@@ -132,7 +132,7 @@ class Invoice:
 
 
 def status_of(invoice: Invoice, now_ms: int) -> InvoiceStatus:
-    """What a shop's page is told; of who pays, how, or why not, it has nothing.
+    """Return the status for a shop's page, without payer, means or reason.
 
     Args:
         invoice: As it is.

@@ -25,7 +25,7 @@ WITHDRAW_JOB: Final = "payments.withdraw"
 
 
 class InvoiceTerms(Wire):
-    """What an organisation asks of an invoice besides.
+    """An organisation's optional terms of an invoice.
 
     Attributes:
         confirm: The money is set aside first, and the organisation says yes or no.

@@ -30,7 +30,7 @@ class QuoteState(enum.Enum):
 
 
 class QuoteInput(enum.Enum):
-    """What happens to a quote."""
+    """An input to the state machine of a quote."""
 
     PLACE = "place"
     """The payer says where to, or says it anew."""
@@ -40,7 +40,7 @@ class QuoteInput(enum.Enum):
 
 
 class QuoteEffect(enum.Enum):
-    """What a step brings about."""
+    """An effect of a step."""
 
     CLOSE_QUESTION = "close_question"
     """What the payer was asked before counts no more."""

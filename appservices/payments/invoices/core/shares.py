@@ -55,7 +55,7 @@ def split_of(shares: Sequence[InvoiceShare]) -> tuple[Split, Sequence[tuple[str,
 
 
 def passed_on(total_minor: int, shares: Sequence[InvoiceShare], payee: str) -> list[Passed]:
-    """What the payee of a payment passes on of it; what is its own, or nothing, is left out.
+    """List the parts that the payee passes on, without its own part and empty ones.
 
     Raises:
         SplitError: It cannot be divided so.
@@ -72,7 +72,7 @@ def passed_on(total_minor: int, shares: Sequence[InvoiceShare], payee: str) -> l
 def taken_back(
     total_minor: int, back_minor: int, parts: Mapping[int, tuple[int, int]]
 ) -> dict[int, int]:
-    """What a refund takes back of each part that was passed on, so that all bear it in proportion.
+    """Return the amounts that a refund takes back of each part, in proportion.
 
     Once ``back_minor`` of the total have gone back, a part has given back its proportion of that,
     rounded down; the payee bears what rounding leaves. So no part ever gives back more than it got,

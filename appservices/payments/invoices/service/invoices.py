@@ -155,7 +155,7 @@ def _tell_refund(scene: Conversation, refund: Payment, state: str) -> None:
 
 
 def _close_questions(scene: Conversation, invoice: Invoice) -> None:
-    """Whoever else is asked to pay it is not any more."""
+    """Close the questions to everybody else who was asked to pay it."""
     for file in payments.waiting_for_invoice(scene.txn, invoice.id, invoice.version):
         matter = files.matter_of(scene, file)
         is_asked = matter.payment.state is State.ASKED

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def hash_of(card: InvoiceCard) -> str:
-    """What of an invoice's SHA-256 its link carries: whoever has it was given the link."""
+    """Return the part of an invoice's SHA-256 in its link: proof that somebody got the link."""
     data = card.model_dump(mode="json", exclude_none=True)
     return hashlib.sha256(canonical(data, where="invoice")).hexdigest()[:HASH_CHARACTERS]
 

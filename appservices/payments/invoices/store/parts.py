@@ -42,7 +42,7 @@ def add_parts(txn: Cursor, payment_id: str, parts: Sequence[PartRow]) -> None:
 
 
 def parts_of(txn: Cursor, payment_id: str) -> list[PartRow]:
-    """What is passed on of a payment, by number; a refund that failed took nothing back."""
+    """List the parts that a payment passed on, by number; failed refunds took nothing back."""
     txn.execute(
         "SELECT p.n, p.payee, p.what, p.amount, coalesce((SELECT sum(b.amount)"
         " FROM payments.part_back AS b JOIN payments.payment AS r ON r.id = b.refund_id"

@@ -17,7 +17,7 @@ LINES_SHOWN_MAX: Final = 20
 
 
 def invoice_doc(card: InvoiceCard, localizer: Localizer) -> Doc:
-    """Who asks for what, by which law, until when, and how one objects."""
+    """Describe an invoice: issuer, amount, law, deadline, and how to object."""
     facts: list[tuple[str, Item]] = [
         (localizer.text("From"), (Bold(card.issuer_name), " ", Mono(card.issuer)))
     ]
@@ -41,7 +41,7 @@ def invoice_doc(card: InvoiceCard, localizer: Localizer) -> Doc:
 
 
 def withdrawn_doc(card: InvoiceCard, reason: str | None, localizer: Localizer) -> Doc:
-    """That an invoice was taken back, and why if that was said."""
+    """Say that an invoice was cancelled, and why if that was given."""
     words = localizer.text(
         "{name} took back the invoice “{title}” of {amount}. Nothing is due; what was paid comes"
         " back by itself.",
@@ -58,7 +58,7 @@ def withdrawn_doc(card: InvoiceCard, reason: str | None, localizer: Localizer) -
 
 
 def line_words(line: InvoiceLine, localizer: Localizer) -> str:
-    """What a line is for, with the rate of the tax that is in it."""
+    """Describe a line, with its tax rate."""
     if line.tax is None or not line.tax.basis_points:
         return line.text
     rate = f"{line.tax.basis_points / 100:.2f}".rstrip("0").rstrip(".")
