@@ -1,4 +1,4 @@
-"""What the institution answers over HTTP: proofs for anybody, wallets, organisations' invoices."""
+"""HTTP routes of the institution: public proofs, wallets, organisations' invoices."""
 
 from __future__ import annotations
 

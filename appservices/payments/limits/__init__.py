@@ -1,1 +1,1 @@
-"""What persons limit and forbid themselves."""
+"""Limits and bans that people set for themselves."""

@@ -1,4 +1,4 @@
-"""What a person forbids themselves for a time: it is made longer, and nobody makes it shorter.
+"""Bans that a person sets for a time; they can be made longer, never shorter.
 
 Source: design of Veche, features H3.
 """
@@ -33,7 +33,7 @@ _WORDS: Final = 3
 
 
 class BanProblem(enum.Enum):
-    """What is wrong with a ban that somebody typed; its text is in ``texts``."""
+    """A problem with a ban that somebody typed; its text is in ``texts``."""
 
     USAGE = "usage"
     UNKNOWN_KIND = "unknown_kind"
@@ -42,7 +42,7 @@ class BanProblem(enum.Enum):
 
 @attrs.frozen
 class BanOrder:
-    """What somebody forbids themselves.
+    """The ban that somebody asks for.
 
     Attributes:
         what: ``all``, ``payouts``, or a kind of organisations.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def bans(txn: Cursor, holder: int, now_ms: int) -> dict[str, int]:
-    """What a holder forbade to themselves that still counts: until when, by what."""
+    """Return a holder's bans that still count: the end of each."""
     txn.execute(
         "SELECT what, until_ms FROM payments.self_ban WHERE holder = %s AND until_ms > %s"
         " ORDER BY what",

@@ -16,7 +16,7 @@ from veche.protocol.wire import Wire
 
 
 class MandateBody(Wire):
-    """What a person is asked to let the organisation debit.
+    """The mandate that an organisation asks a person for.
 
     Attributes:
         payer: Who is asked: a Matrix id of the institution's homeserver.
@@ -78,7 +78,7 @@ class MandateView(Wire):
 
 
 class EndBody(Wire):
-    """That the organisation does not want it any more.
+    """The organisation's end of a mandate.
 
     Attributes:
         reason: In words, for the person.

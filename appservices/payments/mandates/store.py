@@ -141,7 +141,7 @@ def save_state(
 
 
 def used_minor(txn: Cursor, mandate_id: str, period: int) -> int:
-    """What is debited in a period, or is being debited."""
+    """Return the sum debited, or being debited, in a period."""
     txn.execute(
         "SELECT used FROM payments.mandate_period WHERE mandate_id = %s AND period = %s",
         (mandate_id, period),

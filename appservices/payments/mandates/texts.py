@@ -40,7 +40,7 @@ _PROBLEMS: Final[Mapping[ChargeProblem, str]] = {
 
 
 def proposal_doc(order: MandateOrder, localizer: Localizer) -> Doc:
-    """What a person is asked to permit."""
+    """Describe the mandate that a person is asked to approve."""
     intro = localizer.text(
         "{name} asks for a mandate: it may then debit you by itself, within these limits. You can"
         " stop it at any time, in one tap.",
@@ -89,7 +89,7 @@ def mandate_doc(
 def notice_doc(
     order: MandateOrder, amount: str, title: str, at_ms: int, localizer: Localizer
 ) -> Doc:
-    """That a charge is coming."""
+    """Announce a charge."""
     words = localizer.text(
         "{name} will debit you with {amount} for “{title}” on {moment}, by your mandate. Write"
         " “mandates” to stop it.",
@@ -102,7 +102,7 @@ def notice_doc(
 
 
 def given_up_doc(order: MandateOrder, localizer: Localizer) -> Doc:
-    """That its payee gave a mandate up."""
+    """Say that the payee ended a mandate."""
     words = localizer.text(
         "{name} gave up the mandate for “{purpose}”: nothing is debited by it any more.",
         name=order.payee_name,
@@ -114,7 +114,7 @@ def given_up_doc(order: MandateOrder, localizer: Localizer) -> Doc:
 def charge_refused_doc(
     order: MandateOrder, amount: str, problem: ChargeProblem, localizer: Localizer
 ) -> Doc:
-    """That a charge was tried and refused."""
+    """Say that a charge was tried and refused."""
     words = localizer.text(
         "{name} tried to debit you with {amount}, and it was refused. Nothing was paid.",
         name=order.payee_name,

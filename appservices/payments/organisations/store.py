@@ -41,13 +41,13 @@ class Request:
 
 
 def events_topic(holder: int) -> str:
-    """What is announced when an organisation has a new event."""
+    """Return the topic announced when an organisation has a new event."""
     return f"payment events {holder}"
 
 
 @attrs.frozen
 class News:
-    """What became of something of an organisation.
+    """The news of a matter of an organisation.
 
     Attributes:
         type: As ``InvoiceEvent.type``.

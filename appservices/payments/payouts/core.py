@@ -1,4 +1,4 @@
-"""What a person wants who types "payout 50 EUR to DE02 … Bob Beispiel": how much, to which account.
+"""Payout orders as typed, "payout 50 EUR to DE02 … Bob Beispiel": amount and account.
 
 The number of the account may be typed in groups, as it stands on paper; its check digits say where
 it ends and the owner's name begins.
@@ -30,7 +30,7 @@ _TO: Final = frozenset({"to", "an", "auf", "nach", "на", "для"})
 
 
 class PayoutProblem(enum.Enum):
-    """What is wrong with a payout; its text is in ``texts``."""
+    """A problem with a payout; its text is in ``texts``."""
 
     USAGE = "usage"
     """There is no account, or no name."""

@@ -96,7 +96,7 @@ def new(
 
 
 def said_of(matter: OpenPayment) -> tuple[str, str] | None:
-    """What the bank said of the name of who gets a payout; None: nothing is kept of it."""
+    """Return the bank's answer on the name of a payout's account; None: none is kept."""
     order = matter.private.order or {}
     if matter.payment.kind is not Kind.PAYOUT or "said" not in order:
         return None

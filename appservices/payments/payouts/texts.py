@@ -1,4 +1,4 @@
-"""What banks do with a person's money, in words: top-ups, payouts, why not."""
+"""Texts on bank operations with a person's money: top-ups, payouts, refusals."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _WITHOUT_EXAMPLE: Final = frozenset(
 
 
 def credited_doc(minor: int, currency: str, localizer: Localizer) -> Doc:
-    """That money came in by a bank."""
+    """Say that money came in by a bank."""
     words = localizer.text(
         "{amount} came in from your bank.", amount=localizer.money(minor, currency)
     )
@@ -76,13 +76,13 @@ def credited_doc(minor: int, currency: str, localizer: Localizer) -> Doc:
 
 
 def under_way_doc(view: PaymentView, localizer: Localizer) -> Doc:
-    """That a payout goes to the bank, and its money is set aside."""
+    """Say that a payout goes to the bank, and its money is set aside."""
     words = localizer.text("The bank has your payout to do. I tell you when it is booked.")
     return (Paragraph(words), _facts(view, localizer))
 
 
 def silent_doc(view: PaymentView, localizer: Localizer) -> Doc:
-    """That a bank has said nothing of a payout for days, and that people ask it."""
+    """Say that a bank has been silent on a payout for days, and that people ask it."""
     words = localizer.text(
         "The bank has not said for days what became of your payout. Our people ask it; the money"
         " stays set aside until we know. You need do nothing."
@@ -91,12 +91,12 @@ def silent_doc(view: PaymentView, localizer: Localizer) -> Doc:
 
 
 def booked_doc(view: PaymentView, localizer: Localizer) -> Doc:
-    """That a payout was made."""
+    """Say that a payout was made."""
     return (Heading(localizer.text("Paid out")), _facts(view, localizer))
 
 
 def paid_out_doc(booked_at_ms: int, localizer: Localizer) -> Doc:
-    """That a bank has paid a payout already, which is to be approved again."""
+    """Say that a bank has already made a payout, which needs a new approval."""
     words = localizer.text(
         "Our bank paid this for you on {day}. We had to restore a backup that does not have it."
         " Please approve it again, if it was yours. The bank does not pay it a second time.",
@@ -106,19 +106,19 @@ def paid_out_doc(booked_at_ms: int, localizer: Localizer) -> Doc:
 
 
 def rejected_doc(view: PaymentView, code: str, localizer: Localizer) -> Doc:
-    """That a bank does not do a payout, and why."""
+    """Say that a bank rejects a payout, and why."""
     words = localizer.text("The bank did not do your payout. You have the money again.")
     return (Paragraph(Bold(words), "\n", reason(code, localizer)), _facts(view, localizer))
 
 
 def returned_doc(view: PaymentView, code: str, localizer: Localizer) -> Doc:
-    """That a payout came back, and why."""
+    """Say that a payout came back, and why."""
     words = localizer.text("Your payout came back from the bank. You have the money again.")
     return (Paragraph(Bold(words), "\n", reason(code, localizer)), _facts(view, localizer))
 
 
 def conflict_doc(view: PaymentView, localizer: Localizer) -> Doc:
-    """That a bank contradicts itself, and that people look at it."""
+    """Say that a bank contradicts itself, and that people look at it."""
     words = localizer.text(
         "The bank says two different things of your payout. Our people ask the bank; you need do"
         " nothing."
@@ -159,13 +159,13 @@ def top_up_doc(own: Party, reference: str, localizer: Localizer) -> Doc:
 
 
 def top_up_code_doc(localizer: Localizer) -> Doc:
-    """What the picture is that comes next."""
+    """Describe the picture that comes next."""
     words = localizer.text("The picture that comes now is the same as a code for your bank's app.")
     return (Paragraph(words),)
 
 
 def no_bank_doc(names: Sequence[str], localizer: Localizer) -> Doc:
-    """That there is no such bank, and which there are."""
+    """Say that there is no such bank, and which there are."""
     if not names:
         return (Paragraph(localizer.text("There is no bank here yet.")),)
     words = localizer.text("There is no such bank here. Here are: {names}.", names=", ".join(names))
@@ -186,7 +186,7 @@ def payout_example(currency: str, localizer: Localizer) -> str:
 
 
 def payout_line(amount: str, iban: str, name: str, localizer: Localizer) -> str:
-    """What one writes for a payout."""
+    """Write the command for a payout."""
     return localizer.text("payout {amount} to {iban} {name}", amount=amount, iban=iban, name=name)
 
 
@@ -201,7 +201,7 @@ def is_warning(answer: str) -> bool:
 
 
 def name_doc(answer: str, name: str, localizer: Localizer) -> Doc:
-    """What the bank says of the name, to whoever is about to approve.
+    """Tell the payer, before the approval, what the bank says of the name.
 
     Args:
         answer: ``match``, ``close``, ``no_match`` or ``unknown``.

@@ -46,7 +46,7 @@ class Out(enum.Enum):
 
 
 class OutInput(enum.Enum):
-    """What happens to it."""
+    """An input to the state machine of an outgoing payment."""
 
     YES = "yes"
     NO = "no"
@@ -79,7 +79,7 @@ class In(enum.Enum):
 
 
 class InInput(enum.Enum):
-    """What happens to it."""
+    """An input to the state machine of an incoming payment."""
 
     HELD = "held"
     NOT_HELD = "not_held"
@@ -177,7 +177,7 @@ def step_in(state: In, heard: InInput) -> In:
 
 @attrs.frozen
 class Side:
-    """What one side knows of what one institution pays to another, in one currency.
+    """One side's facts about payments from one institution to another, in one currency.
 
     Attributes:
         moved_minor: What it has moved, ever.
@@ -193,7 +193,7 @@ class Side:
 
 @attrs.frozen
 class Difference:
-    """What two sides do not agree on.
+    """A difference between two sides.
 
     Attributes:
         minor: By how much the side that pays has moved more than what is explained.
@@ -222,5 +222,5 @@ def compare(paying: Side, paid: Side) -> Difference:
 
 
 def net_minor(they_owe_minor: int, we_owe_minor: int) -> int:
-    """What can be set off: both owe the other at least so much."""
+    """Return the sum that can be set off, which each owes the other at least."""
     return max(0, min(they_owe_minor, we_owe_minor))

@@ -80,7 +80,7 @@ class InFile:
 
 @attrs.frozen
 class Owed:
-    """What is owed between us and a peer in one currency.
+    """The debts between us and a peer in one currency.
 
     Attributes:
         currency: ISO 4217.
@@ -99,7 +99,7 @@ class Owed:
 
 @attrs.frozen
 class Check:
-    """What the last comparison with a peer found, in one currency.
+    """The result of the last comparison with a peer, in one currency.
 
     Attributes:
         at_ms: When, UTC.
@@ -233,7 +233,7 @@ def count_open_in(txn: Cursor, peer: int) -> int:
 
 
 def open_of(txn: Cursor, peer: int) -> list[tuple[str, str, str, str, int, int]]:
-    """What is on its way with a peer: direction, id, state, currency, amount, since when."""
+    """List open payments with a peer: direction, id, state, currency, amount, since when."""
     found = []
     for direction, table in (("to", "peer_out"), ("from", "peer_in")):
         txn.execute(
@@ -247,7 +247,7 @@ def open_of(txn: Cursor, peer: int) -> list[tuple[str, str, str, str, int, int]]
 
 
 def paying_side(txn: Cursor, peer: int, ledger: int) -> Side:
-    """What we know of what we pay a peer in a currency."""
+    """Return our facts about our payments to a peer in a currency."""
     moved, held = _sums(txn, peer, ledger, AccountCode.DUE_TO_PEER)
     txn.execute(
         "SELECT id, amount FROM payments.peer_out WHERE peer = %s AND ledger = %s"
@@ -258,7 +258,7 @@ def paying_side(txn: Cursor, peer: int, ledger: int) -> Side:
 
 
 def paid_side(txn: Cursor, peer: int, ledger: int) -> Side:
-    """What we know of what a peer pays us in a currency."""
+    """Return our facts about a peer's payments to us in a currency."""
     moved, held = _sums(txn, peer, ledger, AccountCode.DUE_FROM_PEER)
     txn.execute(
         "SELECT id, amount FROM payments.peer_in WHERE peer = %s AND ledger = %s"
@@ -269,7 +269,7 @@ def paid_side(txn: Cursor, peer: int, ledger: int) -> Side:
 
 
 def owed(txn: Cursor, peer: int) -> list[Owed]:
-    """What is owed between us and a peer, by currency."""
+    """List the debts between us and a peer, by currency."""
     txn.execute(
         "SELECT c.code,"
         " coalesce(sum(l.debits_posted + l.debits_pending - l.credits_posted)"
@@ -416,7 +416,7 @@ def set_settlement(txn: Cursor, id_: str, state: str, why: str | None) -> bool:
 
 
 def unsettled_minor(txn: Cursor, peer: int, ledger: int) -> int:
-    """What we owe a peer in a currency, less what our bank is asked to pay it already."""
+    """Return our debt to a peer in a currency, less what our bank was asked to pay."""
     txn.execute(
         "SELECT coalesce(sum(l.credits_posted - l.debits_posted - l.debits_pending), 0)"
         " - (SELECT coalesce(sum(o.amount), 0) FROM payments.bank_order AS o"
@@ -446,7 +446,7 @@ def settlements(txn: Cursor, peer: int, limit: int) -> Sequence[tuple[Any, ...]]
 
 
 def _sums(txn: Cursor, peer: int, ledger: int, code: AccountCode) -> tuple[int, int]:
-    """What has been moved and is set aside in the direction of payments: posted and pending."""
+    """Return the posted and pending sums of payments in one direction."""
     side = "credits" if code is AccountCode.DUE_TO_PEER else "debits"
     txn.execute(
         f"SELECT l.{side}_posted, l.{side}_pending FROM payments.account AS a"  # noqa: S608 -- constants

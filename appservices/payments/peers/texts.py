@@ -45,7 +45,7 @@ def peer_words(why: str, localizer: Localizer) -> str:
 
 
 def no_peer_words(server: str, localizer: Localizer) -> str:
-    """That nobody of a server can be paid from here."""
+    """Say that nobody of a server can be paid from here."""
     return localizer.text(
         "Your institution has no agreement with {server}, so nobody there can be paid from here.",
         server=server,

@@ -19,7 +19,7 @@ OUT: Final = "out"
 
 
 def void(hold: Ulid, id_: Ulid) -> Transfer:
-    """What lets go of all that is set aside."""
+    """Build the transfer that releases all that is set aside."""
     return Transfer(id=ledger_id(id_), flags=TransferFlag.VOID, pending_id=ledger_id(hold))
 
 

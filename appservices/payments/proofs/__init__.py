@@ -1,1 +1,1 @@
-"""What proves a payment, or the ledger that has it, to anybody: published heads, receipts."""
+"""Proofs of a payment, or of its ledger, for anybody: published heads, receipts."""

@@ -1,4 +1,4 @@
-"""What anybody may ask without signing in: published heads, proofs, and the keys to check them.
+"""Routes without sign-in: published heads, proofs, and the keys to check them.
 
 Nothing here tells of persons: a head is a size and a hash, a proof is a list of hashes, and only
 whoever has a receipt knows the id by which to ask for its proof.
@@ -36,10 +36,10 @@ KEPT_S: Final = 5
 
 
 class Institution(Protocol):
-    """What the routes need of the service."""
+    """The methods of the service that the routes need."""
 
     def described(self, now_ms: int) -> Mapping[str, Any]:
-        """What it says of itself, signed: as ``KeysView``."""
+        """Return the institution's signed description, as ``KeysView``."""
 
 
 class HeadQuery(Wire):
@@ -117,7 +117,7 @@ class ProofRoutes:
         summary="That the block of a receipt is in the newest published head",
     )
     def proof(self, txn: Cursor, call: Call) -> Published:
-        """Of one receipt."""
+        """Return the proof of one receipt."""
         receipt_id = call.path_args["receipt_id"]
         if not re.fullmatch(ULID_PATTERN, receipt_id):
             raise NotFoundError("There is no such receipt")

@@ -1,1 +1,1 @@
-"""What a payer is asked before a payment: an approval, and what an invoice asks besides."""
+"""Questions to a payer before a payment: an approval, and an invoice's own questions."""

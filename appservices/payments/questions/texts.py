@@ -1,4 +1,4 @@
-"""What an invoice asks besides, in words: a tip, a quote, a merchant's yes."""
+"""Texts on an invoice's own questions: a tip, a quote, a merchant's yes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def place_doc(details: Doc, localizer: Localizer) -> Doc:
 
 
 def no_place_doc(localizer: Localizer) -> Doc:
-    """That nothing waits for an address, or that it cannot be read."""
+    """Say that nothing waits for an address, or that it cannot be read."""
     words = localizer.text("Nothing of yours waits for an address, or it is too long to be read.")
     return (Paragraph(words),)
 
 
 def quote_asked_doc(details: Doc, view: PaymentView, localizer: Localizer) -> Doc:
-    """That the merchant is asked what it costs."""
+    """Say that the merchant is asked for the price."""
     words = localizer.text(
         "I have asked {name} what it costs in all. You are asked again before anything is paid.",
         name=view.payee.name,
@@ -58,7 +58,7 @@ def tip_doc(details: Doc, view: PaymentView, localizer: Localizer) -> Doc:
 
 
 def confirming_doc(view: PaymentView, localizer: Localizer) -> Doc:
-    """That the money is set aside until the merchant says yes."""
+    """Say that the money is set aside until the merchant says yes."""
     words = localizer.text(
         "{amount} are set aside. {name} is asked to confirm; if they do not at once, you have it"
         " again.",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def receipt_file_doc(url: str | None, localizer: Localizer) -> Doc:
-    """What the file is that comes next.
+    """Describe the file that comes next.
 
     Args:
         url: Of the page that checks it; None if there are no pages here.
@@ -35,7 +35,7 @@ def receipt_file_doc(url: str | None, localizer: Localizer) -> Doc:
 
 
 def no_receipt_doc(number: str, localizer: Localizer) -> Doc:
-    """That there is no such payment, and how it would be right.
+    """Say that there is no such payment, and show a correct command.
 
     Args:
         number: As it was typed; empty: none was.
@@ -53,7 +53,7 @@ def no_receipt_doc(number: str, localizer: Localizer) -> Doc:
 def receipt_page(
     view: PaymentView, lines: Sequence[InvoiceLine], institution: str, localizer: Localizer
 ) -> Mapping[str, Any]:
-    """What stands on the PDF of a receipt.
+    """Build the content of a receipt's PDF.
 
     Args:
         view: The payment, which was made.

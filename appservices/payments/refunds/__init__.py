@@ -1,1 +1,1 @@
-"""What organisations give back."""
+"""Refunds by organisations."""

@@ -22,7 +22,7 @@ RefundLines = Annotated[
 
 
 class RefundBody(Wire):
-    """What is given back.
+    """A refund.
 
     Attributes:
         amount: All that was paid, or a part of it; all refunds together are at most that.
@@ -63,7 +63,7 @@ class RefundView(Wire):
 
 
 class RefundsView(Wire):
-    """What was given back of an invoice.
+    """The refunds of an invoice.
 
     Attributes:
         refunds: In their order.

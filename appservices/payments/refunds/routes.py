@@ -1,4 +1,4 @@
-"""What organisations give back, and their payments."""
+"""HTTP routes for an organisation's refunds and payments."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RefundRoutes(CallerRoutes):
         summary="What was given back of an invoice, and what could still be",
     )
     def refunds(self, txn: Cursor, call: Call) -> RefundsView:
-        """What was given back."""
+        """Return the refunds."""
         caller, id_ = call.caller, call.path_args["invoice_id"]
         return api_refunds.refunds_of(self._conversation(txn, "read", call), caller, id_)
 

@@ -61,7 +61,7 @@ def room_with(scene: Conversation, matter_id: str, person: UserId) -> RoomId | N
 
 
 def joined(scene: Conversation, place: Place) -> set[UserId]:
-    """Who is in a room, not only invited."""
+    """Return the people who joined a room, without those only invited."""
     return {one for one, how in readers(scene.txn, place.room_id) if how == "join"}
 
 

@@ -34,7 +34,7 @@ def of_matter(txn: Cursor, matter_id: str) -> Place | None:
 
 
 def at(txn: Cursor, room_id: RoomId) -> Place | None:
-    """What a room is for; None if it is no such room, or the bot has left."""
+    """Return the matter of a room; None if it has none, or the bot has left."""
     return _read(txn, "room_id", room_id)
 
 

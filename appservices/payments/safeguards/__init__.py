@@ -1,1 +1,1 @@
-"""What stops money: freezing, revoked keys, guardians, bans."""
+"""Safeguards that stop money: freezing, revoked keys, guardians, bans."""

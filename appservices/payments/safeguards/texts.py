@@ -1,4 +1,4 @@
-"""What stopping everything does, in words."""
+"""Texts about stopping everything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def frozen_doc(
     mandates: Sequence[str], *, has_allowances: bool, localizer: Localizer, is_resting: bool = False
 ) -> Doc:
-    """That everything is stopped, what is over for good by it, and what goes on.
+    """Say that everything is stopped, what ended for good by it, and what goes on.
 
     Args:
         mandates: Who could debit the person, and cannot any more.

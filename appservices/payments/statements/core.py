@@ -38,7 +38,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class LedgerRow(Protocol):
-    """What a statement needs of a row of the ledger."""
+    """The parts of a ledger row that a statement needs."""
 
     @property
     def pos(self) -> int:
@@ -50,7 +50,7 @@ class LedgerRow(Protocol):
 
     @property
     def id(self) -> str:
-        """Of the transfer."""
+        """Id of the transfer."""
 
     @property
     def debit_id(self) -> int:
@@ -78,7 +78,7 @@ class Period(enum.Enum):
 
 @attrs.frozen
 class Said:
-    """What a line says beside its numbers, told by whoever may read it.
+    """The words of a line beside its numbers, for somebody who may read them.
 
     Attributes:
         name: The other side.
@@ -155,7 +155,7 @@ class AccountStatement:
 
 
 def posted(row: LedgerRow, account_id: int) -> int:
-    """What a row adds to an account's posted balance (credits less debits)."""
+    """Return the change of an account's posted balance by a row (credits less debits)."""
     if row.flags & _POSTS_NOTHING or account_id not in (row.debit_id, row.credit_id):
         return 0
     return row.amount if account_id == row.credit_id else -row.amount

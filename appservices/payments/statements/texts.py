@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def files_doc(localizer: Localizer) -> Doc:
-    """What the files are that come next."""
+    """Describe the files that come next."""
     words = localizer.text("The files that come now are your statement: to read, and for a table.")
     return (Paragraph(words),)
 
 
 def nothing_doc(localizer: Localizer) -> Doc:
-    """That there is no account yet."""
+    """Say that there is no account yet."""
     return (Paragraph(localizer.text("You have no account yet, so there is no statement.")),)
 
 

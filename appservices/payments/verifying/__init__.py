@@ -1,1 +1,1 @@
-"""What payments bring to `veche verify`: receipts, and copies of the room of a ledger's heads."""
+"""Verifiers of payments for `veche verify`: receipts, and copies of the room of heads."""

@@ -1,4 +1,4 @@
-"""What the API of the wallet takes and answers: models from which its documentation is made.
+"""API models of the wallet, from which its documentation is made.
 
 Every text is in the language of whoever asks; every ``…_ms`` is a moment, UTC. A value that is not
 there is null.
@@ -37,7 +37,7 @@ class PartyView(Wire):
 
 
 class BalanceView(Wire):
-    """What somebody has in one currency.
+    """A person's balance in one currency.
 
     Attributes:
         available: What can be paid with.
@@ -49,7 +49,7 @@ class BalanceView(Wire):
 
 
 class ForeseenView(Wire):
-    """What becomes of a payment if it is approved now.
+    """The effect of approving a payment now.
 
     Attributes:
         verdict: It is made at once, waits, is shown to guardians first, or is refused.
@@ -137,7 +137,7 @@ class ChoiceView(Wire):
 
 
 class ExtrasView(Wire):
-    """What an invoice asks before it can be approved.
+    """The questions of an invoice before it can be approved.
 
     Attributes:
         choices: Options, or tips, of which one is taken; empty: nothing is to be chosen now.
@@ -153,7 +153,7 @@ class ExtrasView(Wire):
 
 
 class ChoiceBody(Wire):
-    """What is taken: exactly one of the three.
+    """The choice: exactly one of the three.
 
     Attributes:
         choice: Id of what is offered.
@@ -294,7 +294,7 @@ class WalletView(Wire):
 
 
 class VersionQuery(Wire):
-    """What one knows already: a version; the answer waits for a later one."""
+    """The version that the page has: the answer waits for a later one."""
 
     after: Annotated[str, Field(max_length=VERSION_CHARACTERS_MAX)] | None = None
 
@@ -332,7 +332,7 @@ class LinkBody(Wire):
 
 
 class StatusView(Wire):
-    """What became of an invoice, for the page of a shop. To be shown, not to deliver by.
+    """The status of an invoice for a shop's page. For display, not for delivery of goods.
 
     Attributes:
         status: ``paid``; ``failed``: it cannot be paid by this link any more, or the money went
@@ -343,13 +343,13 @@ class StatusView(Wire):
 
 
 class CodeBody(Wire):
-    """What was scanned or pasted."""
+    """A scanned or pasted code."""
 
     text: Annotated[str, Field(min_length=1, max_length=5_000)]
 
 
 class CodeView(Wire):
-    """What a code asks for; it pays nothing.
+    """The request in a code; it pays nothing.
 
     Attributes:
         kind: ``invoice`` (pay its link), ``person`` or ``bank`` (fill in a form), or ``other``:
@@ -372,7 +372,7 @@ class CodeView(Wire):
 
 
 class RequestBody(Wire):
-    """What somebody wants to be paid; nothing of it need be said."""
+    """A request for payment; all parts are optional."""
 
     amount: Typed = ""
     currency: Currency

@@ -1,4 +1,4 @@
-"""What the wallet's page is told that does not go, and what a scanned code is about."""
+"""Texts on the wallet's page about refusals and scanned codes."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def trouble_words(trouble: Trouble, localizer: Localizer, **values: object) -> s
 
 
 def not_from_here(localizer: Localizer) -> str:
-    """That a code is good, and cannot be paid from here."""
+    """Say that a code is valid, but cannot be paid from here."""
     return localizer.text(_NOT_FROM_HERE)
 
 
@@ -115,17 +115,17 @@ def by_bank(localizer: Localizer) -> str:
 
 
 def whoever_made_it(localizer: Localizer) -> str:
-    """What a link to a person proves: nothing."""
+    """Warn that a link to a person proves nothing."""
     return localizer.text(_WHOEVER)
 
 
 def guardians_first(localizer: Localizer) -> str:
-    """That guardians are asked."""
+    """Say that guardians are asked."""
     return localizer.text(_GUARDIANS)
 
 
 def code_facts(names: Mapping[str, str], localizer: Localizer) -> list[tuple[str, str]]:
-    """What a code says, with the names of its fields in words; what is empty is left out.
+    """List the filled fields of a code, with their names in words.
 
     Args:
         names: Values by one of ``name city country account bank bic reference note scheme``.

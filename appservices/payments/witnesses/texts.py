@@ -1,4 +1,4 @@
-"""What the institution says in the room in which the heads of its ledger are posted."""
+"""Texts of the institution in the room in which its ledger's heads are posted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def room_name(institution: str, localizer: Localizer) -> str:
 
 
 def room_topic(localizer: Localizer) -> str:
-    """What it is for."""
+    """Return the room's topic."""
     return localizer.text(
         "How far the ledger has got, signed: a number and a hash, nothing of anybody. Everybody"
         " in this room has a copy, and nobody can take that back."

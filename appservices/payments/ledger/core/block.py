@@ -17,7 +17,7 @@ FIRST_HEAD: Final = bytes(32)
 
 
 class Content(NamedTuple):
-    """What a block records: each in the order of its positions, which they share.
+    """The content of a block: each list in the order of its positions, which they share.
 
     Attributes:
         seq: Number of the block, from 1.

@@ -81,7 +81,7 @@ class AccountState:
 
 
 class Book:
-    """What a writer knows of its shard.
+    """A writer's knowledge of its shard.
 
     Attributes:
         at_ms: Ledger time of the last block.
@@ -134,7 +134,7 @@ class Book:
         self._open_hold(row)
 
     def names(self, transfers: Iterable[Transfer], accounts: Iterable[int] = ()) -> Names:
-        """What has to be looked up for a block of these, since the book does not have it.
+        """List the ids to look up for a block, since the book lacks them.
 
         Args:
             transfers: Of all requests of the block.
@@ -229,7 +229,7 @@ class Book:
         return self.rows.get(id_) or self.known.rows.get(id_)
 
     def find_hold(self, id_: str) -> Row | None:
-        """What may be a hold, open or ended."""
+        """Find a possible hold, open or ended."""
         if (hold := self.holds.get(id_)) is not None:
             return hold
         ended = self.ended.get(id_)
@@ -241,7 +241,7 @@ class Book:
         return self.known.ends.get(hold_id) if ended is None else ended[1]
 
     def refunded_of(self, original_id: str) -> int:
-        """What was given back of a transfer so far."""
+        """Return the sum refunded of a transfer so far."""
         amount = self.refunded.get(original_id)
         return self.known.refunded.get(original_id, 0) if amount is None else amount
 
@@ -251,7 +251,7 @@ class Book:
         self.account_at_ms = account.at_ms
 
     def drop_known(self) -> None:
-        """What was looked up counts no longer."""
+        """Forget everything that was looked up."""
         self.known = _nothing()
 
     def apply(self, row: Row) -> None:

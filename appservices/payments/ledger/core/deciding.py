@@ -158,12 +158,12 @@ class Deciding:
 
     @property
     def content(self) -> Content:
-        """What the block records."""
+        """Content of the block."""
         parts = tuple(self.rows), tuple(self.events), tuple(self.burned)
         return Content(self._seq, self.at_ms, *parts)
 
     def end(self) -> Content:
-        """What the block records, now that all is decided; what was looked up for it is over."""
+        """End the block and return its content; look-ups for it are dropped."""
         assert self._pos <= (self._seq + 1) * PLACES, "more than a block has places"  # noqa: S101 -- whoever fills it counts
         self._book.drop_known()
         return self.content

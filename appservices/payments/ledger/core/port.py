@@ -1,4 +1,4 @@
-"""What the ledger needs of whatever keeps it: PostgreSQL, or a dictionary in memory."""
+"""Interface of the ledger to its storage: PostgreSQL, or a dictionary in memory."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LedgerStore(Protocol[T_co]):
         """All open holds, in the order of their making."""
 
     def look_up(self, names: Names) -> Known:
-        """What is kept of what a block speaks of."""
+        """Look up the names in a block."""
 
     def commit(self, block: Block, riders: Callable[[T_co], None] | None = None) -> None:
         """Keep a block, and what its riders write, all or nothing.
@@ -74,10 +74,10 @@ class LedgerStore(Protocol[T_co]):
         """
 
     def rows(self, account_id: int, after_pos: int, limit: int) -> Sequence[Row]:
-        """What moved an account after a position, at most ``limit`` rows, in their order."""
+        """List the rows of an account after a position, in order, at most ``limit``."""
 
     def balances_at(self, account_id: int, pos: int) -> Sums | None:
-        """What an account had moved once all up to a position had happened; None before it was."""
+        """Return an account's sums at a position; None before the account existed."""
 
     def block(self, seq: int) -> Block | None:
         """A block with its content, None if there is none of that number."""

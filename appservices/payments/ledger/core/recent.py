@@ -18,7 +18,7 @@ RECENT_MAX: Final = 50_000
 
 
 class Recent:
-    """What one writer knows of the ids of its shard."""
+    """One writer's knowledge of the ids of its shard."""
 
     def __init__(self, mark: str) -> None:
         """Begin to remember.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def repeat(t: Transfer, row: Row, hold: Row | None) -> Result:
-    """What to answer to a transfer whose id is taken.
+    """Answer a transfer whose id is taken.
 
     Args:
         t: What is asked for.

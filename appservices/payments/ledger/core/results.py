@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Class(enum.Enum):
-    """What the caller should do about an answer.
+    """The class of an answer: what the caller should do about it.
 
     Attributes:
         DONE: Nothing: it is recorded.
@@ -112,7 +112,7 @@ class Result(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        """What it is called on the wire and in proofs, such as ``exceeds_credits``."""
+        """Name on the wire and in proofs, such as ``exceeds_credits``."""
         return self.name.lower()
 
     @property
@@ -127,7 +127,7 @@ class Result(enum.IntEnum):
 
     @property
     def what_to_do(self) -> Class:
-        """What the caller should do."""
+        """What the caller should do, as a class."""
         return _CLASSES.get(self, Class.CORRECT)
 
 

@@ -1,4 +1,4 @@
-"""What the ledger is asked, what it records, and the numbers that it knows.
+"""Values of the ledger: requests, records, and the numbers that it knows.
 
 Amounts are whole minor units of the currency of a *ledger* (a number from 1 on). Ids of transfers
 are ULIDs as 32 lower-case hex digits, with 80 fresh random bits each: a neighbour's leaf in a proof
@@ -51,7 +51,7 @@ class AccountCode(enum.IntEnum):
 
 
 class AccountFlag(enum.IntFlag):
-    """What binds an account.
+    """A constraint of an account.
 
     Attributes:
         NO_OVERDRAFT: Debits, pending ones too, are at most the credits posted + ``allowance``.
@@ -69,7 +69,7 @@ class AccountFlag(enum.IntFlag):
 
 
 class TransferFlag(enum.IntFlag):
-    """What a transfer is.
+    """A kind of transfer.
 
     Attributes:
         LINKED: It and the next one are done both or not at all.
@@ -97,7 +97,7 @@ class TransferFlag(enum.IntFlag):
 
 
 class EventKind(enum.IntEnum):
-    """What happened to an account, other than transfers."""
+    """The kind of an account's event, other than transfers."""
 
     OPENED = 1
     ALLOWANCE_SET = 2
@@ -209,7 +209,7 @@ class Row(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What happened to an account, as it is recorded, for ever.
+    """An event of an account, recorded for ever.
 
     Attributes:
         pos: When.
@@ -232,7 +232,7 @@ class Burned(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What an account has moved, minor units."""
+    """The sums that an account has moved, minor units."""
 
     debits_pending: int
     debits_posted: int
@@ -255,7 +255,7 @@ class AccountRow(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What a block speaks of and its book does not have.
+    """The ids in a block that its book lacks.
 
     Attributes:
         ids: Of transfers.
@@ -271,7 +271,7 @@ class Names(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is kept of ``Names``; what is not there is in none of these.
+    """The stored values for ``Names``; a missing one is in none of these.
 
     Attributes:
         accounts: By number.

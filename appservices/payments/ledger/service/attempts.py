@@ -62,7 +62,7 @@ class _GoneError(Exception):
 
 
 class _LaterError(Exception):
-    """What follows from an answer cannot be written now: that is not the writer's trouble."""
+    """The effects of an answer cannot be written now; the writer is not to blame."""
 
 
 class Attempts(LeaseLoop[tuple[Attempt, bool]]):
@@ -184,7 +184,7 @@ def _bury(txn: Cursor, attempt: Attempt, why: str, now_ms: int, tell: Tell | Non
 
 
 def _why(error: Exception) -> str:
-    """What an operator reads: not all of an error, which may hold what somebody wrote."""
+    """Shorten an error for an operator; all of it may hold what somebody wrote."""
     text = f": {error}" if sqlstate(error) else ", see the log for the rest"
     return f"its answer cannot be written: {type(error).__name__}{text}"
 

@@ -97,7 +97,7 @@ class Batch:
 
     @property
     def after(self) -> Link:
-        """What the next one follows."""
+        """Link that the next transfer follows."""
         if self.block is None:
             return self.before
         return Link(self.before.shard, self.before.epoch, self.block.content.seq, self.block.head)

@@ -74,7 +74,7 @@ class Session(Protocol):
 
 
 class WritersLedger(LedgerStore[Cursor], Protocol):
-    """What a writer asks of its shard, beside what every ledger does.
+    """The writer's operations on its shard, beside those of every ledger.
 
     Attributes:
         shard: Which.

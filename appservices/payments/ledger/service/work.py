@@ -1,4 +1,4 @@
-"""What is given to the writer of the ledger, what comes back, and what waits in between."""
+"""Work for the ledger's writer, its results, and the queue in between."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class BrokenWorkError(VecheError):
 
 
 class Outcome(NamedTuple):
-    """What became of a work, in its block.
+    """The outcome of a work, in its block.
 
     Attributes:
         results: One for each transfer, in their order.
@@ -119,11 +119,11 @@ class Entry:
 
 
 def _go_on(_answer: Deferred[Outcome]) -> None:
-    """What was begun is not cancelled with its answer, which nobody gets then."""
+    """Keep begun work going when its answer is cancelled; nobody gets the answer then."""
 
 
 class Queue:
-    """What waits for the writer, in order, and what is known of what breaks blocks.
+    """The works that wait for the writer, in order, and the works known to break blocks.
 
     Attributes:
         size: Transfers and accounts to open of all that waits.

@@ -1,4 +1,4 @@
-"""What a block puts into its tables, as it is sent.
+"""Rows that a block puts into its tables, as they are sent.
 
 The transfers of a small block are arrays, which go with the call that finishes it: ``write_block``.
 Those of a large one go before it, by COPY in PostgreSQL's binary format: each value behind its

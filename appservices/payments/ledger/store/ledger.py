@@ -303,7 +303,7 @@ class PostgresLedger:
                 txn.end()
 
     def _require_writer(self, block: Block) -> None:
-        """Whoever is no longer the writer hears that, and not what is there already."""
+        """Refuse a process that is no longer the writer, before it learns the block's state."""
         with self._refusals(()), self._writes.cursor() as txn:
             txn.execute(_REQUIRE_WRITER, (self.shard, block.epoch, block.content.seq))
 
@@ -326,14 +326,14 @@ class PostgresLedger:
 
 
 def rows(txn: Cursor, shard: int, account_id: int, after_pos: int, limit: int) -> list[Row]:
-    """What moved an account after a position, at most ``limit`` rows, in their order."""
+    """List the rows of an account after a position, in order, at most ``limit``."""
     values = {"shard": shard, "account": account_id, "after": after_pos, "limit": limit}
     txn.execute(_OF_ACCOUNT, values)
     return [_row(*one) for one in txn]
 
 
 def latest_rows(txn: Cursor, shard: int, account_id: int, limit: int) -> list[Row]:
-    """What moved an account lately, at most ``limit`` rows, the newest first."""
+    """List the latest rows of an account, newest first, at most ``limit``."""
     values = {"shard": shard, "account": account_id, "after": -1, "limit": limit}
     txn.execute(_LATEST, values)
     return [_row(*one) for one in txn]
@@ -347,7 +347,7 @@ def row(txn: Cursor, shard: int, id_: str) -> Row | None:
 
 
 def balances_at(txn: Cursor, shard: int, account_id: int, pos: int) -> Sums | None:
-    """What an account had moved once all up to a position had happened; None before it was."""
+    """Return an account's sums at a position; None before the account existed."""
     values = {"shard": shard, "account": account_id, "pos": pos, "places": PLACES}
     txn.execute(_BALANCES_AT, values)
     found = txn.fetchone()

@@ -128,7 +128,7 @@ class MemoryLedger:
 
 
 class _Stage:
-    """What a block changes."""
+    """The changes of a block."""
 
     def __init__(self, kept: MemoryLedger) -> None:
         self._kept = kept

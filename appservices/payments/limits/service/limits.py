@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def limits_of(
     scene: Conversation, holder_id: int, ledger: int, currency: str
 ) -> dict[LimitKind, OwnLimit]:
-    """What limits a holder in a currency: their own, else what the institution begins with."""
+    """Return a holder's limits in a currency: their own, else the institution's defaults."""
     first = OwnLimit(scene.section.first_payee_minor(currency))
     usual = {LimitKind.FIRST_PAYEE: first, LimitKind.DAY: OwnLimit(NO_LIMIT)}
     return usual | holders.own_limits(scene.txn, holder_id, ledger)

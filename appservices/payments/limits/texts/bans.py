@@ -1,4 +1,4 @@
-"""What a person forbids themselves, in words."""
+"""Texts about a person's bans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROBLEMS: Final[Mapping[BanProblem, str]] = {
 
 
 def bans_doc(bans: Mapping[str, int], localizer: Localizer) -> Doc:
-    """What somebody forbade themselves.
+    """List a person's bans.
 
     Args:
         bans: Until when, UTC, by what.
@@ -57,7 +57,7 @@ def ban_problem_doc(problem: BanProblem, kinds: Sequence[str], localizer: Locali
 
 
 def ban_proposal_doc(what: str, until_ms: int, localizer: Localizer) -> Doc:
-    """What somebody is asked to approve."""
+    """Describe the ban that a person is asked to approve."""
     words = localizer.text(
         "Nobody can end this earlier, you neither, and no office of ours. You can only make it"
         " longer."
@@ -76,7 +76,7 @@ def ban_text(what: str, until_ms: int, localizer: Localizer) -> str:
 
 
 def what_words(what: str, localizer: Localizer) -> str:
-    """What is forbidden."""
+    """Name the subject of a ban."""
     if what == ALL:
         return localizer.text("to pay anybody")
     if what == PAYOUTS:

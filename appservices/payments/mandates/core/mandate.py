@@ -38,7 +38,7 @@ class MandateState(enum.Enum):
 
 
 class MandateInput(enum.Enum):
-    """What happens to a mandate."""
+    """An input to the state machine of a mandate."""
 
     APPROVE = "approve"
     DECLINE = "decline"
@@ -88,13 +88,13 @@ class ChargeError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"reason": self.problem.value}
 
 
 @attrs.frozen
 class Terms:
-    """What a mandate permits.
+    """The terms of a mandate.
 
     Attributes:
         each_max_minor: Most of one charge, with its fee.
@@ -117,7 +117,7 @@ class Terms:
 
 @attrs.frozen
 class Used:
-    """What a mandate has been used for.
+    """The past use of a mandate.
 
     Attributes:
         state: Of the mandate.

@@ -1,1 +1,1 @@
-"""What merchants say over HTTP."""
+"""HTTP bodies of merchants."""

@@ -41,7 +41,7 @@ class CodeView(Wire):
 
 
 class NamedCodeQuery(Wire):
-    """What the code of an organisation that is paid by its name leaves to the payer.
+    """The parts of a code that are left to the payer of an organisation paid by name.
 
     Attributes:
         minor: Amount in minor units, with ``currency``; without both the payer says how much.

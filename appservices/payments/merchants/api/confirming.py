@@ -1,4 +1,4 @@
-"""What an organisation says over HTTP before a payment: what it costs besides, yes or no."""
+"""HTTP bodies of an organisation before a payment: extra costs, yes or no."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RefuseBody(Wire):
 
 
 class QuoteBody(Wire):
-    """What it costs besides.
+    """The extra costs.
 
     Attributes:
         payment: Which, of the event ``invoice.quote``.

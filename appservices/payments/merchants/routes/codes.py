@@ -38,7 +38,7 @@ class CodeRoutes(CallerRoutes):
         summary="The code by which an invoice is paid: what it says, and as SVG",
     )
     def code(self, txn: Cursor, call: Call) -> CodeView:
-        """What it says, and how it looks."""
+        """Return the text and the picture of a code."""
         code = self._code(txn, call)
         svg = draw_svg(code.payload, version_max=code.version_max).decode()
         return CodeView(format=call.query.format, payload=code.payload, svg=svg)
@@ -80,7 +80,7 @@ class CodeRoutes(CallerRoutes):
         summary="The code by which the organisation is paid by its name: what it says, and as SVG",
     )
     def named(self, txn: Cursor, call: Call) -> NamedCodeView:
-        """What it says, and how it looks."""
+        """Return the text and the picture of a code."""
         code = self._named(txn, call)
         return NamedCodeView(payload=code.payload, svg=draw_svg(code.payload).decode())
 

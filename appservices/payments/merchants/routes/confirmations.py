@@ -1,4 +1,4 @@
-"""What organisations answer over HTTP before an invoice is paid: a quote, a yes or a no."""
+"""HTTP routes for an organisation before an invoice is paid: a quote, a yes or a no."""
 
 from __future__ import annotations
 

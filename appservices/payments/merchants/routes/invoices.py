@@ -1,4 +1,4 @@
-"""What organisations ask for over HTTP, by their keys: invoices, and what became of them."""
+"""HTTP routes of organisations, by their keys: invoices, and their outcomes."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TaxInvoiceRoutes(CallerRoutes):
-    """What organisations hand to their books and to buyers."""
+    """Routes to tax documents for an organisation's books and for buyers."""
 
     @API.by_key("read").transaction(
         "payments.tax_invoice",

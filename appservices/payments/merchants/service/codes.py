@@ -47,7 +47,7 @@ class NoCodeError(ConflictError):
 
 @attrs.frozen
 class Code:
-    """What a code says, and how large its picture may be."""
+    """The text of a code, and the greatest size of its picture."""
 
     payload: str
     version_max: int | None = None

@@ -111,7 +111,7 @@ def refuse(
 def read_quote(
     scene: Conversation, caller: OrganisationCaller, invoice_id: str, payment_id: str
 ) -> QuoteView:
-    """What a payer asks the merchant before they pay.
+    """Return a payer's request for a quote before they pay.
 
     Raises:
         NotFoundError: There is no such quote of theirs.

@@ -1,4 +1,4 @@
-"""What organisations do over HTTP: invoices made and taken back, events."""
+"""HTTP operations of organisations: invoices made and cancelled, events."""
 
 from __future__ import annotations
 

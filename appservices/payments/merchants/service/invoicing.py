@@ -93,7 +93,7 @@ def keep(scene: Conversation, order: InvoiceOrder) -> Invoice | None:
 
 
 def addressee_of(order: InvoiceOrder) -> UserId | None:
-    """Who is asked to pay an invoice; None: whoever has it."""
+    """Return the person who is asked to pay an invoice; None: anybody who has it."""
     return UserId(order.addressee) if order.addressee is not None else None
 
 
@@ -175,7 +175,7 @@ def withdraw(scene: Conversation, invoice_id: str, issuer: str, reason: str | No
 
 
 def _concerned(scene: Conversation, file: InvoiceFile) -> list[UserId]:
-    """Whom an invoice is to, who is asked to pay it besides, and who paid it."""
+    """List the addressee of an invoice, others who are asked to pay it, and its payer."""
     invoice = file.invoice
     waiting = payments.waiting_for_invoice(scene.txn, invoice.id, invoice.version)
     matters = [files.matter_of(scene, one) for one in waiting]

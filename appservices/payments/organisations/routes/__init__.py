@@ -1,1 +1,1 @@
-"""What all routes of organisations share, and webhooks."""
+"""Shared parts of all routes of organisations, and webhooks."""

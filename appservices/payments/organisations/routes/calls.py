@@ -28,7 +28,7 @@ V = TypeVar("V", bound=Wire)
 
 
 class Institution(Protocol):
-    """What the routes need of the service: ``appservices.payments.bot.Payments``."""
+    """The methods of ``appservices.payments.bot.Payments`` that the routes need."""
 
     parts: Parts
     webhooks: Webhooks
@@ -98,7 +98,7 @@ class CallerRoutes:
 
 
 def digest_of(call: Call) -> bytes:
-    """Of what was asked: the path's arguments and the body as it was read."""
+    """Digest a request: the path's arguments and the body as it was read."""
     body = None if call.body is None else call.body.model_dump(mode="json")
     asked = {"path": dict(call.path_args), "body": body}
     return hashlib.sha256(canonical(asked, where="body")).digest()

@@ -48,7 +48,7 @@ class PaymentFeed:
 
 
 def rules_of(section: PaymentsSection) -> Rules:
-    """What the operator has set for webhooks."""
+    """Return the operator's rules for webhooks."""
     return Rules(
         institution=section.id,
         networks=section.webhook_networks,

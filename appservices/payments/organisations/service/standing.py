@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def clerks_of(scene: Conversation, party: Party) -> list[UserId]:
-    """Who speaks for an organisation; nobody for a person."""
+    """List the clerks who speak for an organisation; nobody for a person."""
     section = scene.section.organisation(party.address)
     return [] if section is None else [UserId(one) for one in section.clerks]
 

@@ -1,1 +1,1 @@
-"""What is done with a payment, and what becomes of it."""
+"""Operations on a payment, and their effects."""

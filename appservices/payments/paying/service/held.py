@@ -1,4 +1,4 @@
-"""What follows once money is set aside, or was given back because its time was over."""
+"""Steps after money is set aside, or was released because its time was over."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _TIME: Final = 12
 
 
 def settles(parts: Parts) -> dict[str, Settle]:
-    """What follows from the ledger's answers, by kind of attempt."""
+    """Return the handlers of the ledger's answers, by kind of attempt."""
     deeds = {
         holding.HOLD: settle,
         holding.POST: settling.settle,

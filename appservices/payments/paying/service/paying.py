@@ -98,7 +98,7 @@ def new(
 
 
 def _payee(scene: Conversation, payee: UserId, refund_of: str | None) -> int:
-    """Who is paid; what is given back goes to whoever paid it, wherever that was from."""
+    """Return the account of the payee; refunds go to the original payer, wherever they are."""
     payer = store.payer_of(scene.txn, refund_of) if refund_of is not None else None
     return peers.payee(scene, payee).id if payer is None else payer
 
@@ -267,7 +267,7 @@ def refuse_held(scene: Conversation, matter: OpenPayment, why: str) -> None:
 
 
 def _let_go(scene: Conversation, matter: OpenPayment) -> None:
-    """What was taken for a payment that is over is free again, and its payee hears of it."""
+    """Release what was reserved for a payment that is over, and tell its payee."""
     invoices.settle(scene, matter.payment, is_moved=False)
     allowance_uses.settle(scene, matter)
     peers_sending.settle(scene, matter)

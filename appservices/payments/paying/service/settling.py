@@ -1,4 +1,4 @@
-"""What the writer's decision becomes: the state of the payment, its receipts; in the same block."""
+"""Effects of the writer's decision on a payment: its state and receipts, in the same block."""
 
 from __future__ import annotations
 

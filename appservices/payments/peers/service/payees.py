@@ -1,4 +1,4 @@
-"""Whoever is to be paid, here or at another institution: what they are called, or why not."""
+"""Names of payees, here or at another institution, or why they cannot be paid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def payee_name(parts: Parts, payee: UserId, currency: str) -> tuple[str | None, str]:
-    """What somebody is called who is to be paid; None and the code of why they cannot be.
+    """Return the name of a payee; None and a code if they cannot be paid.
 
     Args:
         parts: Of the institution.

@@ -57,7 +57,7 @@ def person(scene: Conversation, address: UserId) -> Holder:
 
 
 def issuer(scene: Conversation, name: str) -> Holder:
-    """Whoever issues an invoice: an organisation here, or ``name:server`` of another's."""
+    """Return the issuer of an invoice: an organisation here, or ``name:server`` of another."""
     if ":" not in name:
         return scene.organisation(name)
     mark = scene.vault.mark(f"{holders.ABROAD} {name}")
@@ -71,7 +71,7 @@ def known(scene: Conversation, address: UserId) -> Holder | None:
 
 
 def payee(scene: Conversation, address: UserId) -> Holder:
-    """Whoever is to be paid, here or there."""
+    """Return the payee, here or at another institution."""
     is_there = peer_of(scene, address) is not None
     return person(scene, address) if is_there else scene.holder(address)
 
@@ -115,7 +115,7 @@ def due_to(scene: Conversation, server: str, ledger: int) -> AccountRow:
 
 
 def room_minor(scene: Conversation, payment: Payment, *, is_settled: bool = False) -> int | None:
-    """What can go to the institution of a payee; None if their account is here.
+    """Return the sum that can go to the payee's institution; None if they are here.
 
     Args:
         scene: The transaction.

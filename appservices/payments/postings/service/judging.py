@@ -1,4 +1,4 @@
-"""What the rules of a payer say of a payment: what they go by is read here."""
+"""Judgement of a payment by its payer's rules; their facts are read here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def judge_now(scene: Conversation, matter: OpenPayment, approved_at_ms: int) -> Verdict:
-    """What the rules say of a payment now.
+    """Judge a payment by the rules now.
 
     Args:
         scene: The transaction; the payer is locked in it.
@@ -63,7 +63,7 @@ def waits_of(scene: Conversation) -> Waits:
 
 
 def balance_of(scene: Conversation, payment: Payment) -> int:
-    """What the payer can pay with, in the currency of a payment."""
+    """Return the payer's available balance, in the currency of a payment."""
     payer = holders.holder(scene.txn, payment.payer)
     rows = holders.balances(scene.txn, payer.id, moving.account_code(payer.kind))
     return next((one.available_minor for one in rows if one.ledger == payment.ledger), 0)

@@ -1,4 +1,4 @@
-"""What the payee of an invoice passes on in the chain that pays it, and takes back by refunds.
+"""Shares that an invoice's payee passes on in the paying chain, and takes back by refunds.
 
 The payer pays the payee, and in the same chain the payee pays the others: all of it or nothing. A
 refund goes the same way back: first the others give back their proportion, then the payee all.
@@ -62,7 +62,7 @@ def problem(scene: Conversation, payment: Payment) -> bool:
 
 
 def passing_on(scene: Conversation, payment: Payment, payee: int) -> Moves:
-    """What the payee passes on of a payment that is about to be made; it is kept.
+    """Store and return what the payee passes on of a payment that is about to be made.
 
     Args:
         scene: The transaction.
@@ -95,7 +95,7 @@ def passing_on(scene: Conversation, payment: Payment, payee: int) -> Moves:
 
 
 def taking_back(scene: Conversation, refund: Payment, payer: int) -> Moves:
-    """What a refund, which is kept, takes back of what its payer passed on; it is kept too.
+    """Store and return what a stored refund takes back of the parts passed on.
 
     Args:
         scene: The transaction.

@@ -1,4 +1,4 @@
-"""What the copy of a room proves in which heads of a ledger were posted, without asking anybody."""
+"""Offline check of a copy of the room in which a ledger's heads are posted."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _posts_in(value: Any) -> Iterator[LedgerHeads]:
 
 
 def _texts_in(value: Any) -> Iterator[str]:
-    """What messages say."""
+    """Collect the texts of messages."""
     said = (one.get("body") for one in _objects_in(value) if isinstance(one, dict))
     return (one for one in said if isinstance(one, str))
 

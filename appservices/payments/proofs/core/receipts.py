@@ -118,7 +118,7 @@ def read_receipt(data: bytes) -> Mapping[str, Any]:
 def verify_receipt(
     value: Mapping[str, Any], keys: Collection[VerifierKey], published: object = None
 ) -> Verified:
-    """What a receipt proves.
+    """Verify a receipt and return what it proves.
 
     Args:
         value: As received.

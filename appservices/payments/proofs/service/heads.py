@@ -121,7 +121,7 @@ class Vouched:
 
     @property
     def keys(self) -> Sequence[VerifierKey]:
-        """Of the witnesses."""
+        """Keys of the witnesses."""
         return self._witnesses.keys if self._witnesses is not None else ()
 
     def start(self, host: Process) -> None:
@@ -138,12 +138,12 @@ class Vouched:
         return self._newest(txn)
 
     def beside(self, txn: Cursor, size: int) -> WitnessedHead | None:
-        """Who vouches for the head of ``size`` blocks, or for an older one."""
+        """Return the witnesses' signatures for a head of ``size`` blocks, or an older head."""
         found = self._witnesses
         return found.beside(txn, self._origin, TREE, size) if found is not None else None
 
     def published(self, txn: Cursor, id_: str) -> Published:
-        """That the block of a transfer is in the newest head that is witnessed, else published.
+        """Prove that a transfer's block is in the newest witnessed head, else published head.
 
         Args:
             txn: A transaction.

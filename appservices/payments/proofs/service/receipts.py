@@ -37,7 +37,7 @@ _REF_BYTES: Final = 16
 
 @attrs.frozen
 class Told:
-    """What a receipt tells beside its proof.
+    """The facts in a receipt beside its proof.
 
     Attributes:
         id: Of the transfer that pays.
@@ -83,7 +83,7 @@ class _Tree:
         return cls(block, entries, levels_of([leaf_hash(one) for one in entries]))
 
     def proof(self, place: int) -> dict[str, Any]:
-        """That the entry at a place is in the block: ``LedgerProof``."""
+        """Prove that the entry at a place is in the block: ``LedgerProof``."""
         block, content = self.block, self.block.content
         return {
             "leaf": self.leaves[place].decode(),

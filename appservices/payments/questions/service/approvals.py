@@ -77,7 +77,7 @@ def ask_approval(
 
 
 def _approve(scene: Conversation, matter: OpenPayment, view: PaymentView) -> AskedApproval:
-    """What who pays is to approve of a payment, as it is seen."""
+    """Build the approval of a payment as its payer sees it."""
     person = matter.private.asker.person
     assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
     shown = PaymentShown(

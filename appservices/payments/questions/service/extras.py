@@ -1,4 +1,4 @@
-"""What an invoice asks its payer before the approval: where to, which option, which tip.
+"""Questions of an invoice before the approval: address, option, tip.
 
 Each answer changes the amount and takes all questions back that came before it, so that only a
 question with the newest total can be approved.
@@ -190,7 +190,7 @@ def answered(scene: Conversation, matter: OpenPayment, answer: Answered) -> bool
 
 
 def chosen_of(scene: Conversation, matter: OpenPayment, order: InvoiceOrder) -> ChosenView | None:
-    """What the payer chose of a quote; None: nothing was quoted, or it was by an older release."""
+    """Return the payer's choice of a quote; None: no quote, or one by an older release."""
     row = store.lock(scene.txn, matter.payment.id)
     kept = scene.vault.open(row.sealed) if row is not None else {}
     n = kept.get("chosen")

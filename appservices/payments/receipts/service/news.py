@@ -1,4 +1,4 @@
-"""What payers and payees are told of a payment: its receipts, or why it was not made."""
+"""News of a payment for payer and payee: its receipts, or why it was not made."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class ReceiptPage:
-    """What a receipt is made of, outside of a transaction.
+    """The parts of a receipt, for use outside of a transaction.
 
     Attributes:
         payment_id: Of the payment.

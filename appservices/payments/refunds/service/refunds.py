@@ -1,4 +1,4 @@
-"""What organisations give back over HTTP: all of a payment or parts, never more than was paid.
+"""Refunds by organisations over HTTP: in full or in parts, never more than was paid.
 
 The payment that was made is locked while what was given back of it is counted, so that of any
 number of requests at once those pass that fit; the ledger and the database refuse the others again.
@@ -132,7 +132,7 @@ def check_not_by_bank(scene: Conversation, payment_id: str) -> None:
 
 
 def refunds_of(scene: Conversation, caller: OrganisationCaller, invoice_id: str) -> RefundsView:
-    """What an organisation gave back of an invoice, and what is left.
+    """Return an organisation's refunds of an invoice, and the rest.
 
     Raises:
         NotFoundError: There is no such invoice of theirs.

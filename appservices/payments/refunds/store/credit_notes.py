@@ -29,7 +29,7 @@ class Refunded(NamedTuple):
 
 
 def refunds(txn: Cursor, paid_by: str) -> list[Refunded]:
-    """What was given back of a payment, in order; who asks makes credit notes alone meanwhile."""
+    """List the refunds of a payment in order; locked, so that no other credit note is made."""
     txn.execute("SELECT FROM payments.payment WHERE id = %s FOR UPDATE", (paid_by,))
     txn.execute(
         "SELECT p.id, p.amount, p.changed_at_ms, c.n, c.sealed, r.reason"

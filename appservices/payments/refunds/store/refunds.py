@@ -85,7 +85,7 @@ def add(
 
 
 def of_invoice(txn: Cursor, invoice_id: str) -> list[RefundRow]:
-    """What was given back of an invoice by request, in order."""
+    """List the requested refunds of an invoice, in order."""
     return _rows(txn, "r.invoice_id = %s", invoice_id)
 
 

@@ -1,4 +1,4 @@
-"""What follows when somebody revokes a key: what it approved and has not moved stops at once.
+"""Effects of a revoked key: payments that it approved and that have not moved stop at once.
 
 Everything here is also looked at when it is about to move, so that nothing moves where this comes
 late. See docs/explanation/approvals.md.
@@ -79,7 +79,7 @@ def _stop_agreements(scene: Conversation, holder_id: int) -> None:
 
 
 def _void(scene: Conversation, nonces: Mapping[str, str | None]) -> list[str]:
-    """What was approved by one of these and counts no more."""
+    """List the matters approved by one of these, which no longer count."""
     void = revoked_among(scene.txn, [one for one in nonces.values() if one is not None])
     return [id_ for id_, nonce in nonces.items() if nonce in void]
 

@@ -1,4 +1,4 @@
-"""What guardians say of a payment or an escrow: each once, a yes with their key."""
+"""Votes of guardians on a payment or an escrow: one each, a yes with their key."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class SendStatement(ChatJob[Parts]):
 
 
 def top_ups_of(scene: Conversation, person: UserId) -> list[TopUp]:
-    """What came lately from banks to a person's wallets."""
+    """List recent top-ups from banks to a person's wallets."""
     accounts = holders.accounts(scene.txn, scene.holder(person).id, AccountCode.WALLET)
     return [
         TopUp(row.at_ms, posted(row, number), currency)

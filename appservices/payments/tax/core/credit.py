@@ -1,4 +1,4 @@
-"""What a refund takes back of a tax invoice: lines with their taxes, for a credit note.
+"""Lines of a tax invoice that a refund takes back, with their taxes, for a credit note.
 
 All credit notes of an invoice together never take back more at a rate than it has there, and the
 last one takes back exactly what is left. Whoever gives money back may say for which lines; else
@@ -55,7 +55,7 @@ def fits(invoice: Taxed, before: Sequence[Amount], minor: int, wanted: Sequence[
 
 
 def left_of(invoice: Taxed, before: Sequence[Amount]) -> dict[_Rate, tuple[int, LineTax]]:
-    """What is left of an invoice at each rate, with its tax."""
+    """Return the rest of an invoice at each rate, with its tax."""
     left: dict[_Rate, int] = {}
     for one in (*invoice.lines, *invoice.extras):
         left[_rate(one.tax)] = left.get(_rate(one.tax), 0) + one.gross_minor

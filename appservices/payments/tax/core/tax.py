@@ -88,7 +88,7 @@ class Taxed:
 
     @property
     def rounding_minor(self) -> int:
-        """What is left between price and tax, and what is paid."""
+        """Difference between price with tax, and the sum paid."""
         return self.gross_minor - self.net_minor - self.tax_minor
 
 
@@ -122,7 +122,7 @@ def taxed(lines: Sequence[Amount], extra_minor: int = 0, extra_text: str = "") -
 
 
 def _nets(members: Sequence[Amount]) -> list[int]:
-    """What amounts of one rate are without tax: that of their sum, cut where their sums are."""
+    """Return the net amounts of one rate, cut so that they add up to the net of their sum."""
     over = WHOLE + members[0].tax.basis_points
     sums = [0]
     for one in members:

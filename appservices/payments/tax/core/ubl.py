@@ -38,7 +38,7 @@ _NO_SUBJECT: Final = "VATEX-EU-O"
 
 @attrs.frozen
 class _Form:
-    """What an invoice and a credit note call differently.
+    """The names that differ between an invoice and a credit note.
 
     Attributes:
         root: Name of the document.
@@ -52,7 +52,7 @@ class _Form:
 
     @property
     def namespace(self) -> str:
-        """Of the root."""
+        """Namespace of the root."""
         return f"{_NAMESPACE}:{self.root}-2"
 
 
@@ -75,7 +75,7 @@ class Credits:
 
 @attrs.frozen
 class Seller:
-    """Who sells, as they stand on a tax invoice.
+    """The seller, as a tax invoice names them.
 
     Attributes:
         id: Name in the log of acts.
@@ -112,7 +112,7 @@ class Seller:
 
 @attrs.frozen
 class TaxInvoice:
-    """What a tax invoice says, or a credit note.
+    """The content of a tax invoice, or of a credit note.
 
     Attributes:
         number: The only one that the seller gives (BT-1).
@@ -264,7 +264,7 @@ def _put_tax_number(party: Element, number: str | None, scheme: str) -> None:
 
 
 def _put_extra(root: Element, extra: Amount, currency: str) -> None:
-    """What comes on top of all lines or goes off (BG-21, BG-20); its amount is never negative."""
+    """Add a charge or allowance on all lines (BG-21, BG-20); its amount is never negative."""
     entry = _add(root, "AllowanceCharge")
     _put(entry, "ChargeIndicator", "true" if extra.gross_minor > 0 else "false")
     _put(entry, "AllowanceChargeReason", extra.text)

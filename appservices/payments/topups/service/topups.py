@@ -71,7 +71,7 @@ def code_of(bank: BankSection, own: Party, reference: str) -> str | None:
 
 
 def reference_for(scene: Conversation, person: UserId, bank: BankSection) -> str:
-    """What leads money to a person's wallet: the same each time, so that it may be kept."""
+    """Return the reference of a person's wallet for bank transfers; it never changes."""
     ledger = holders.currencies(scene.txn)[bank.currency]
     holder = scene.holder(person)
     account = holders.keep_account(scene.txn, holder.id, ledger, AccountCode.WALLET)

@@ -21,7 +21,7 @@ ASKED_MS: Final = 15 * 60_000
 
 
 class Kind(enum.Enum):
-    """What a payment is of."""
+    """The kind of a payment."""
 
     PAY = "pay"
     """From one to another, because the payer wants it."""
@@ -62,7 +62,7 @@ class State(enum.Enum):
 
 
 class Input(enum.Enum):
-    """What happens to a payment."""
+    """An input to the state machine of a payment."""
 
     GO = "go"
     """It may be made now: approved, and no rule is against it."""
@@ -89,7 +89,7 @@ class Input(enum.Enum):
 
 
 class Effect(enum.Enum):
-    """What a step brings about."""
+    """An effect of a step."""
 
     ATTEMPT = "attempt"
     """Let the writer try to move the money."""
@@ -217,7 +217,7 @@ class Payment:
 
     @property
     def total_minor(self) -> int:
-        """What the payer is debited with."""
+        """Sum that the payer is debited with."""
         return self.amount_minor + self.fee_minor
 
 

@@ -1,4 +1,4 @@
-"""What stands between an approval and the money: rules of the payer, the strongest of which wins.
+"""Rules of the payer between an approval and the money; the strictest rule wins.
 
 They slow down whoever is hurried by a stranger on the phone. Nobody shortens a wait that runs, the
 person neither; they can only cancel the payment.
@@ -99,7 +99,7 @@ class Limits:
 
 @attrs.frozen
 class Facts:
-    """What the ledger and the payments know of the payer.
+    """The facts about the payer in the ledger and the payments.
 
     Attributes:
         is_frozen: The payer froze everything.
@@ -136,7 +136,7 @@ def judge(
     approved_at_ms: int,
     now_ms: int,
 ) -> Verdict:
-    """What the rules say of a payment: refuse before guard before wait before go.
+    """Judge a payment by the rules: refuse before guard before wait before go.
 
     Args:
         total_minor: Amount with fee.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Private:
-    """What is sealed of a payment.
+    """The sealed part of a payment.
 
     Attributes:
         payer: Who pays.
@@ -46,12 +46,12 @@ class Private:
 
     @property
     def asker(self) -> Party:
-        """Who is asked, and told what became of it."""
+        """The person who is asked, and told the outcome."""
         return self.user or self.payer
 
     @property
     def concerned(self) -> list[UserId]:
-        """Who asks and, if it is another, whose account it is; persons alone."""
+        """The person who asks and, if another, the holder of the account; people only."""
         persons = [one.person for one in (self.asker, self.payer) if one.person is not None]
         return list(dict.fromkeys(persons))
 
@@ -86,7 +86,7 @@ class OpenPayment:
 
     @property
     def view(self) -> PaymentView:
-        """What texts know of it."""
+        """View of it for texts."""
         payment, private = self.payment, self.private
         return PaymentView(
             id=payment.id,

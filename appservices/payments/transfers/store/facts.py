@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Gone:
-    """What went from a payer to a payee in a currency, or is on its way.
+    """The sums paid, or on their way, from a payer to a payee in a currency.
 
     Attributes:
         earlier_minor: Of what was approved up to a moment, less what came back.
@@ -27,7 +27,7 @@ class Gone:
 def gone_to(
     txn: Cursor, payer: int, payee: int, ledger: int, since_ms: int, beside: str = ""
 ) -> Gone:
-    """What went from one holder to another in a currency.
+    """Sum up payments from one holder to another in a currency.
 
     Args:
         txn: The payer is locked in it.
@@ -68,7 +68,7 @@ def gone_to(
 
 
 def unguarded_minor(txn: Cursor, payment: Payment, since_ms: int) -> int:
-    """What went out since a moment without guardians, whoever got it, beside a payment.
+    """Sum up other payments since a moment without guardians, to any payee.
 
     It counts from when it went out: what was approved at once and waits a day goes at once, too.
 
@@ -94,7 +94,7 @@ def unguarded_minor(txn: Cursor, payment: Payment, since_ms: int) -> int:
 def funded_minor(
     txn: Cursor, buyer: int, ledger: int, since_ms: int, *, is_unguarded: bool = False
 ) -> int:
-    """What a buyer has put aside since a moment, and has not got back.
+    """Sum up a buyer's holds for escrows since a moment that did not come back.
 
     Args:
         txn: The transaction.

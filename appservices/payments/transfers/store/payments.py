@@ -74,7 +74,7 @@ def add_payment(txn: Cursor, payment: Payment, sealed: bytes, now_ms: int) -> bo
 
 
 def locked_before(txn: Cursor, payment_id: str) -> tuple[int, str | None] | None:
-    """What is locked before a payment: its payer and, of a share, its bill; None: there is none."""
+    """Return the locks before a payment: its payer and a share's bill; None: no payment."""
     txn.execute("SELECT payer, bill_id FROM payments.payment WHERE id = %s", (payment_id,))
     row = txn.fetchone()
     return (int(row[0]), row[1]) if row else None
@@ -130,7 +130,7 @@ def save_payment(txn: Cursor, payment: Payment, now_ms: int) -> None:
 
 
 def of_allowance(txn: Cursor, allowance_id: str, limit: int) -> list[PaymentFile]:
-    """What was paid, or tried, by an allowance, the newest first."""
+    """List payments, also failed ones, by an allowance, newest first."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE allowance_id = %s"  # noqa: S608 -- a constant
         " AND state IN ('cooling', 'guarded', 'holding', 'held', 'paying', 'paid', 'refused')"
@@ -141,7 +141,7 @@ def of_allowance(txn: Cursor, allowance_id: str, limit: int) -> list[PaymentFile
 
 
 def paid_of(txn: Cursor, holder_id: int, limit: int) -> list[PaymentFile]:
-    """What a holder paid and was paid, the newest first."""
+    """List payments by and to a holder, newest first."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE (payer = %(holder)s OR payee = %(holder)s)"  # noqa: S608 -- a constant
         " AND state = 'paid' ORDER BY changed_at_ms DESC, id DESC LIMIT %(limit)s",
@@ -180,7 +180,7 @@ def waiting_by(txn: Cursor, payer: int, mandate_id: str) -> list[str]:
 
 
 def open_of(txn: Cursor, payer: int) -> list[PaymentFile]:
-    """What a payer is asked for, what waits and what is being made, the newest first; unlocked."""
+    """List a payer's open payments (asked, waiting, being made), newest first; unlocked."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE payer = %s"  # noqa: S608 -- a constant
         " AND state NOT IN ('paid', 'returned', 'refused', 'cancelled', 'expired')"
@@ -229,7 +229,7 @@ def newest_of_bill(txn: Cursor, bill_id: str) -> list[PaymentFile]:
 
 
 def received(txn: Cursor, payee: int, number: str) -> PaymentFile | None:
-    """What a payee was paid, by the number that people see; not what came back to them."""
+    """Return a payee's payment by its public number; no refunds to them."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE payee = %s AND right(id, %s) = %s"  # noqa: S608 -- a constant
         # What an organisation pays out is not given back by hand.
@@ -242,7 +242,7 @@ def received(txn: Cursor, payee: int, number: str) -> PaymentFile | None:
 
 
 def made(txn: Cursor, holder_id: int, number: str) -> PaymentFile | None:
-    """What a holder paid or was paid, by the number that people see; no payouts."""
+    """Return a payment by or to a holder, by its public number; no payouts."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE (payer = %(holder)s OR payee = %(holder)s)"  # noqa: S608 -- a constant
         " AND right(id, %(length)s) = %(number)s AND state = 'paid' AND kind <> 'payout'"
@@ -279,7 +279,7 @@ def is_number_taken(txn: Cursor, id_: str) -> bool:
 
 
 def refunded_minor(txn: Cursor, payment_id: str) -> int:
-    """What was given back of a payment, or is being given back."""
+    """Return the sum refunded, or being refunded, of a payment."""
     txn.execute(
         "SELECT coalesce(sum(amount), 0) FROM payments.payment WHERE refund_of = %s"
         " AND state IN ('paying', 'paid')",
@@ -327,7 +327,7 @@ def take_back_attempts(
 
 
 def gone_minor(txn: Cursor, payer: int, ledger: int, since_ms: int) -> int:
-    """What a payer has paid, is paying or has set aside, since a moment; refunds do not count."""
+    """Sum up what a payer paid, pays or set aside since a moment; refunds do not count."""
     txn.execute(
         "SELECT coalesce(sum(amount + fee), 0) FROM payments.payment WHERE payer = %(payer)s"
         " AND ledger = %(ledger)s AND state IN ('holding', 'held', 'paying', 'paid')"

@@ -130,7 +130,7 @@ def question_doc(
     details: Doc = (),
     chosen: ChosenView | None = None,
 ) -> Doc:
-    """What is to be approved.
+    """Describe the payment to approve.
 
     Args:
         view: The payment.
@@ -161,7 +161,7 @@ def question_doc(
 def chosen_facts(
     chosen: ChosenView | None, currency: str, localizer: Localizer
 ) -> list[tuple[str, str]]:
-    """What the amount is made of, where a quote was chosen beside the invoice, and where to."""
+    """List the parts of the amount if a quote was chosen beside the invoice, and the address."""
     if chosen is None:
         return []
     price = localizer.money(chosen.minor, currency)
@@ -173,7 +173,7 @@ def chosen_facts(
 
 
 def tip_facts(tip_minor: int, currency: str, localizer: Localizer) -> list[tuple[str, str]]:
-    """What of the amount is a tip, if there is one."""
+    """State the tip in the amount, if there is one."""
     return (
         [(localizer.text("Of it a tip"), localizer.money(tip_minor, currency))] if tip_minor else []
     )
@@ -232,7 +232,7 @@ def refused_words(why: str, view: PaymentView, balance_minor: int, localizer: Lo
 
 
 def no_invoice_doc(is_paid: bool, localizer: Localizer) -> Doc:
-    """That an invoice cannot be paid: it is paid, or over, or there is none."""
+    """Say that an invoice cannot be paid: it is paid, or over, or there is none."""
     if is_paid:
         return (Paragraph(over_words(INVOICE_PAID, localizer)),)
     words = localizer.text("No invoice with this reference can be paid now. Nothing was paid.")
@@ -240,7 +240,7 @@ def no_invoice_doc(is_paid: bool, localizer: Localizer) -> Doc:
 
 
 def bad_reference_doc(localizer: Localizer) -> Doc:
-    """That the reference of an invoice was typed wrongly: its check digits do not fit."""
+    """Say that an invoice's reference was mistyped: its check digits do not fit."""
     words = localizer.text(
         "This is not the reference of an invoice: a character of it is missing or wrong. Nothing"
         " was paid."
@@ -259,7 +259,7 @@ def unknown_payee_doc(localizer: Localizer) -> Doc:
 
 
 def by_invoice_doc(name: str, localizer: Localizer) -> Doc:
-    """That an organisation asks for money by its invoices, and how one pays those."""
+    """Say that an organisation asks for money by invoices, and how to pay those."""
     return (Paragraph(by_invoice_words(name, localizer)),)
 
 
@@ -273,7 +273,7 @@ def by_invoice_words(name: str, localizer: Localizer) -> str:
 
 
 def wait_doc(view: PaymentView, reason: Reason, until_ms: int, localizer: Localizer) -> Doc:
-    """That a payment waits, and why; how to stop it."""
+    """Say that a payment waits, why, and how to stop it."""
     words = localizer.text(
         "Your payment of {amount} to {name} is approved and waits until {moment}.",
         amount=localizer.money(view.amount_minor, view.currency),
@@ -307,7 +307,7 @@ def problem_doc(
 
 
 def no_currency_doc(line: str, word: str, currencies: Sequence[str], localizer: Localizer) -> Doc:
-    """That an order names no currency that is kept here; what was typed, with one put in.
+    """Say that an order lacks a currency that is kept here; show it with one.
 
     Args:
         line: All of it, with the command, so that it can be sent as it is.
@@ -328,7 +328,7 @@ def no_currency_doc(line: str, word: str, currencies: Sequence[str], localizer: 
 
 
 def turned_doc(line: str, localizer: Localizer) -> Doc:
-    """That an order says first how much; the same the right way round, with the command."""
+    """Say that the amount comes first in an order; show the command in the right order."""
     words = localizer.text("First comes whom you pay, then how much. Did you mean this?")
     return (Paragraph(words, "\n", Mono(line)),)
 
@@ -346,7 +346,7 @@ def wait_words(reason: Reason, localizer: Localizer) -> str:
 
 
 def reference_of(view: PaymentView, localizer: Localizer) -> str:
-    """What a payment is for, also where its payer wrote nothing."""
+    """Return the purpose of a payment, also where its payer wrote nothing."""
     reference = view.reference or _title(view, localizer)
     if view.user is None:
         return reference
@@ -358,7 +358,7 @@ def reference_of(view: PaymentView, localizer: Localizer) -> str:
 
 
 def kind_words(kind: Kind, localizer: Localizer) -> str:
-    """What a payment is, where that is not clear from whom and what for; else empty."""
+    """Name the kind of a payment where payee and purpose do not show it; else empty."""
     if kind is Kind.REFUND:
         return localizer.text("Refund")
     if kind is Kind.SHARE:

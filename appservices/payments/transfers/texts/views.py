@@ -1,4 +1,4 @@
-"""What texts know of a payment: the same for its question, its receipts and the history."""
+"""View of a payment for texts: the same for its question, its receipts and the history."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class PaymentView:
 
 @attrs.frozen
 class ChosenView:
-    """What the payer of an invoice chose of a quote.
+    """The choices of an invoice's payer from a quote.
 
     Attributes:
         invoice_minor: What the invoice comes to without it.
@@ -100,7 +100,7 @@ class ChosenView:
 
 @attrs.frozen
 class Balance:
-    """What somebody has in one currency.
+    """A person's balance in one currency.
 
     Attributes:
         available_minor: What can be paid with.

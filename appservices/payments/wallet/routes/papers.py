@@ -1,4 +1,4 @@
-"""What a person keeps of a payment, on the wallet's page: the receipt to read, the tax invoice."""
+"""Papers of a payment on the wallet's page: the receipt to read, the tax invoice."""
 
 from __future__ import annotations
 

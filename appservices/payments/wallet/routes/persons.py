@@ -71,13 +71,13 @@ V = TypeVar("V")
 
 
 class Institution(Protocol):
-    """What the routes need of the service: ``appservices.payments.bot.Payments``."""
+    """The methods of ``appservices.payments.bot.Payments`` that the routes need."""
 
     parts: Parts
 
 
 class WalletRoutes:
-    """What a person sees of their money, and asks for."""
+    """Routes by which a person sees their money, and makes requests."""
 
     def __init__(self, institution: Institution, follower: Follower) -> None:
         """Make them.

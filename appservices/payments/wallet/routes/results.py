@@ -1,4 +1,4 @@
-"""What became of an invoice, for the page of the shop that has it paid.
+"""Status of an invoice, for the page of its shop.
 
 That page is of another origin, so this is the one route whose answer scripts of any page may read.
 Whoever asks is nobody: no session counts, nothing changes, and one word is all there is to read.

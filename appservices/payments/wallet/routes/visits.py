@@ -23,7 +23,7 @@ _RETRY_AFTER_MS: Final = 1_500
 
 
 class Versioned(Protocol):
-    """What a page sees, and which version of it that is."""
+    """A page's view, and its version."""
 
     version: str
 
@@ -57,7 +57,7 @@ async def have_chat(follower: Follower, parts: Parts, call: Call) -> None:
 
 
 async def news(follower: Follower, parts: Parts, call: Call, view_of: Callable[[Visit], N]) -> N:
-    """What somebody sees of their wallet, once it is not what they have seen.
+    """Return the view of somebody's wallet, once it differs from the one they have.
 
     Args:
         follower: Waits for it.
@@ -75,7 +75,7 @@ async def news(follower: Follower, parts: Parts, call: Call, view_of: Callable[[
 
 
 def visit_of(parts: Parts, txn: Cursor, call: Call) -> Visit:
-    """Whoever is signed in, in a transaction."""
+    """Return the signed-in person's visit, in a transaction."""
     return Visit(scene_of(parts, txn, call), call.signed_in.person, call.language)
 
 

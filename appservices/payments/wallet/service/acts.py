@@ -1,4 +1,4 @@
-"""What else a person does on the page of their wallet: object, mandates, limits, freezing.
+"""Other acts on the wallet's page: objections, mandates, limits, freezing.
 
 What takes power away is done at once; what gives it back waits for the key, as in the chat.
 """

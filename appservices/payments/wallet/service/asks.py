@@ -1,4 +1,4 @@
-"""What a person's key is asked for about a matter now, as the page offers it beside the chat."""
+"""Open requests for a person's key about a matter, as the page offers them beside the chat."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AskView(Wire):
 
 
 def asks_of(visit: Visit, about: str) -> list[AskView]:
-    """What the open questions about a matter ask the key for, each once.
+    """List the requests for the key in a matter's open questions, each once.
 
     Args:
         visit: The person.

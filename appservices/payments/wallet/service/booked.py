@@ -1,4 +1,4 @@
-"""What was booked on a person's account: by any days, searched, and as files.
+"""Entries of a person's account: by days, searched, and as files.
 
 It is the statement of those days, so it adds up to the ledger whatever is looked for in it.
 """
@@ -71,7 +71,7 @@ def existing_statement(visit: Visit, asked: StatementQuery) -> AccountStatement:
 
 
 def history(visit: Visit, asked: HistoryQuery) -> HistoryView:
-    """What was booked, the newest first; with words, only the lines in which all of them are.
+    """List entries, newest first; with words, only entries that contain all of them.
 
     Raises:
         VecheError: As ``account_statement``.

@@ -74,7 +74,7 @@ def is_payable(text: str) -> bool:
 
 
 def read(visit: Visit, text: str) -> CodeView:
-    """What a code asks for, and how it is paid from here.
+    """Read the request in a code, and how to pay it from here.
 
     Args:
         visit: Whoever scanned it; it needs nobody who is signed in.

@@ -1,4 +1,4 @@
-"""What the wallet's page is told of disputes, and what it asks."""
+"""API models of disputes on the wallet's page."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class DisputesView(Wire):
 
 
 class DisputeTermsView(Wire):
-    """What disputing a payment comes to, before it is done.
+    """The effects of disputing a payment, before it is done.
 
     Attributes:
         payee: Who was paid.
@@ -98,7 +98,7 @@ class DisputeTermsView(Wire):
 
 
 class DisputeBody(Wire):
-    """That a payment was not right, as it was typed.
+    """A person's objection to a payment, as typed.
 
     Attributes:
         amount: How much of it; empty: all that can still go back.
@@ -112,7 +112,7 @@ class DisputeBody(Wire):
 
 
 class WordsBody(Wire):
-    """What somebody says; may be empty."""
+    """A person's words; may be empty."""
 
     words: Said = ""
 

@@ -80,7 +80,7 @@ def disputes_view(visit: Visit) -> DisputesView:
 
 
 def terms_of(visit: Visit, payment_id: str) -> DisputeTermsView:
-    """What disputing a payment of theirs comes to.
+    """Return the effects of disputing a payment of theirs.
 
     Raises:
         NotFoundError: They made no such payment.

@@ -182,7 +182,7 @@ def _check_many(visit: Visit) -> None:
 
 
 def nobody(visit: Visit, field: str) -> PaymentRefusedError:
-    """That somebody who is to take part is not there."""
+    """Make the error that a participant does not exist."""
     error = orders.nobody(visit)
     return PaymentRefusedError(error.reason, str(error), field)
 

@@ -1,4 +1,4 @@
-"""What an invoice asks before its approval, on the wallet's page: where to, which option, a tip."""
+"""Questions of an invoice before its approval, on the wallet's page: address, option, tip."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def extras_view(visit: Visit, payment: Payment) -> ExtrasView | None:
-    """What the payer of an invoice is asked before they approve it; None: nothing."""
+    """Return an invoice's questions to its payer before the approval; None: none."""
     order = invoices.invoice_order(visit.scene, payment)
     if order is None or not (order.terms.quote or order.terms.tips):
         return None
@@ -38,7 +38,7 @@ def extras_view(visit: Visit, payment: Payment) -> ExtrasView | None:
 
 
 def chosen_view(visit: Visit, matter: OpenPayment) -> list[FactView]:
-    """What the payer of an invoice chose besides, option and tip."""
+    """List the choices of an invoice's payer: option and tip."""
     order = invoices.invoice_order(visit.scene, matter.payment)
     if order is None:
         return []
@@ -89,6 +89,6 @@ def _tip_minor(visit: Visit, payment: Payment, typed: str) -> int:
 
 
 def _open_choices(visit: Visit, payment_id: str) -> list[Choice]:
-    """What the open question about a payment offers of options and tips."""
+    """List the options and tips in the open question about a payment."""
     offered = visit.offered(payment_id)
     return [one for one in offered if one.id.startswith((extras.TIP, extras.OPTION))]

@@ -45,7 +45,7 @@ def linked(scene: Conversation, link: LinkBody, localizer: Localizer) -> Invoice
 
 
 def status(scene: Conversation, link: str, localizer: Localizer) -> InvoiceStatus:
-    """What became of an invoice, for whoever has its link.
+    """Return the status of an invoice to anybody who has its link.
 
     Args:
         scene: The transaction.

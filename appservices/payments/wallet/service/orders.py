@@ -83,7 +83,7 @@ def read_typed(visit: Visit, amount: str, currency: str) -> Money:
 
 
 def payee_of(visit: Visit, order: OrderBody) -> UserId | OrganisationSection:
-    """Whom an order pays, once all of it can be read.
+    """Return the payee of an order, once all of it can be read.
 
     Raises:
         PaymentRefusedError: Something of it is not right; the error names the field.

@@ -1,4 +1,4 @@
-"""What a person is shown of their wallet: balances, what waits, payments, mandates, limits."""
+"""Reads of a person's wallet: balances, waiting payments, mandates, limits."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _instead(visit: Visit, payment: Payment) -> str | None:
 
 
 def limits_view(visit: Visit) -> LimitsView:
-    """What a person lets themselves pay."""
+    """Return the limits of a person's payments."""
     scene, holder = visit.scene, visit.holder
     numbers = holders.currencies(scene.txn)
     return LimitsView(
@@ -287,7 +287,7 @@ def _invoice(visit: Visit, matter: OpenPayment) -> InvoiceView | None:
 
 
 def _payees(visit: Visit, made: list[OpenPayment]) -> list[PartyView]:
-    """Whom one paid of late by name, each once: persons, and organisations that are paid so."""
+    """List recent payees by name, each once: people, and organisations paid by name."""
     mine, section = visit.holder.id, visit.scene.section
     by_name = {one.id for one in section.organisations if one.is_paid_by_name}
     paid = [

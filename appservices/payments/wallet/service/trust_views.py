@@ -1,4 +1,4 @@
-"""What the wallet's page is told of allowances, guardians and escrows."""
+"""API models of allowances, guardians and escrows on the wallet's page."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class TrustView(Wire):
 
 
 class ShareBody(Wire):
-    """What somebody wants to be asked to decide.
+    """A share on which somebody wants a decision.
 
     Attributes:
         part: What the seller shall get, as it was typed; null: all to the seller, or all back.

@@ -1,4 +1,4 @@
-"""Whoever is on the page, in a transaction; and how something is refused there."""
+"""Visit of a person on the page, in a transaction, and refusals there."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PaymentRefusedError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"reason": self.reason, **({} if self.field is None else {"field": self.field})}
 
 
@@ -94,7 +94,7 @@ class Visit:
         return next((asked_by(one) for one in self.offered(about) if one.id == choice), None)
 
     def offered(self, about: str) -> list[Choice]:
-        """What the open questions about a matter offer the person, the newest first.
+        """List the choices in the open questions about a matter, newest first.
 
         Args:
             about: As the questions were asked.
