@@ -197,7 +197,7 @@ def _order_looks(txn: Cursor, now_ms: int) -> None:
 
 
 def webhooks_of(parts: Parts) -> Webhooks:
-    """What sends organisations their events, signed in the name of the site."""
+    """Make the sender of events to organisations, signed in the name of the site."""
     host = parts.host
     signer = NoteSigner(f"{host.server_name}/veche/signing/events/v1", host.seed("signing.events"))
     return Webhooks(host, SigningFeed(parts.vault), signer, rules_of(parts.section))

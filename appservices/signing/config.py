@@ -140,7 +140,7 @@ class SessionsSection(Section):
     """How long a key counts as that of whom a registrar has identified in person."""
 
     def name_in(self, language: str) -> str:
-        """What the bot is called in a language."""
+        """Return the bot's name in a language."""
         return self.name.get(language) or next(iter(self.name.values()))
 
     def registers_for(self, person: str) -> str:

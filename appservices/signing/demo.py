@@ -1,4 +1,4 @@
-"""What signing shows in the demo of `veche up`: the town's authority, and the bot.
+"""Signing in the demo of `veche up`: the town's authority, and the bot.
 
 The passphrase of the root's key lies beside it, so nobody should trust the demo's root elsewhere.
 """

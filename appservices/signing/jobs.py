@@ -1,4 +1,4 @@
-"""What the signing bot does outside transactions: chats, names, files, clocks."""
+"""Jobs of the signing bot outside transactions: chats, names, files, clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service of signing answers over HTTP."""
+"""HTTP routes of the signing service."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Whether people can be reached."""
+"""Reachability of people."""

@@ -1,4 +1,4 @@
-"""Whether people can be reached: who comes and goes, and what never arrives."""
+"""Reachability of people: who joins and leaves, and which messages never arrive."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def signed_text(method: str, path: str, body: bytes) -> bytes:
 
 
 class NameQuestion(Wire):
-    """Whether an account is somebody's."""
+    """The question if an account is somebody's."""
 
     account: str = Field(max_length=42)
     name: str = Field(max_length=140)

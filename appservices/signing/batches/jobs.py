@@ -105,7 +105,7 @@ class MakeRow(ChatJob[Parts]):
         _keep(scene, batch, changed)
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        """What may never be done is told like a wrong answer."""
+        """Report a job that may never run like a wrong answer."""
         batch_id, n = job.payload["batch"], job.payload["row"]
         batch = store.read(txn, batch_id)
         row = store.row(txn, self._parts.vault, batch_id, n, is_locked=True)

@@ -92,7 +92,7 @@ def checked(
 
 
 def body_of_table(parts: Parts, name: str, data: bytes, query: TableQuery) -> BatchBody:
-    """What a table asks for: a batch of its rows below the head. Call it in a thread.
+    """Build a batch from a table's rows below the head. Call it in a thread.
 
     Raises:
         NotFoundError: There is no such template.
@@ -156,7 +156,7 @@ def _field_of(error: MalformedError, told: object) -> str:
 
 
 def dry_view(named: Named, rows: Sequence[Row]) -> BatchView:
-    """What a dry run has found."""
+    """Return the result of a dry run."""
     failed = [row for row in rows if row.state == FAILED]
     return BatchView(
         batch=None,
@@ -226,7 +226,7 @@ def view(scene: Conversation, caller: str, batch_id: str) -> BatchView:
 
 
 def rows_view(scene: Conversation, caller: str, batch_id: str, after: int) -> BatchRowsView:
-    """What became of the rows after a number, at most ``PAGE_ROWS_MAX``.
+    """Return the results of the rows after a number, at most ``PAGE_ROWS_MAX``.
 
     Raises:
         NotFoundError: The organisation has no such batch.
@@ -277,5 +277,5 @@ def _problems(rows: Sequence[Row]) -> list[RowProblem]:
 
 
 def why_of(e: MalformedError) -> str:
-    """What an error says, without the field before it."""
+    """Return the text of an error, without the field before it."""
     return str(e).removeprefix(f"{e.field}: ")

@@ -75,7 +75,7 @@ def revoke(
 
 
 def revoked_by(listed: bytes, certificate: x509.Certificate) -> Revoked | None:
-    """What a list says of a certificate; None: it is not on it.
+    """Return a list's entry on a certificate; None: it is not on the list.
 
     Raises:
         ValueError: It is no list.

@@ -393,13 +393,13 @@ def _is_root_in_token(folder: Path) -> bool:
 
 
 def _same_place(stem: Path) -> KeyMaker:
-    """What makes a key where the one before it is: never in a file by oversight."""
+    """Return a key maker for the place of the former key, so never a file by oversight."""
     held = token_of_key(stem)
     return FileKeys() if held is None else TokenKeys(held.module, held.token, held.pin_path)
 
 
 def _key_maker(arguments: argparse.Namespace) -> KeyMaker | None:
-    """What makes the keys of every day; None: it was not said."""
+    """Return the maker of everyday keys; None: none was chosen."""
     if arguments.pkcs11 is None:
         if arguments.token is not None or arguments.pin_path is not None:
             raise ConfigError("--token and --pin-path need --pkcs11")

@@ -34,7 +34,7 @@ class _Folder(Protocol):
 
     @property
     def root(self) -> Authority:
-        """Who signs."""
+        """Root authority, which signs."""
 
     @property
     def now(self) -> dt.datetime:

@@ -95,7 +95,7 @@ def run_revoke(
 
 
 def revoked_on(path: Path, certificate: x509.Certificate) -> Revoked | None:
-    """What a list that is there says of a certificate; None if it is not on it, or no list there.
+    """Return the entry on a certificate in an existing list; None: no entry, or no list.
 
     Args:
         path: Of the list.

@@ -60,7 +60,7 @@ def run_documents(arguments: argparse.Namespace) -> int:
 
 
 def report(found: list[KeptRow], section: SessionsSection, now_ms: int, days: int) -> list[str]:
-    """What is kept, in lines.
+    """List the stored documents, in lines.
 
     Args:
         found: All of which something is kept.

@@ -1,4 +1,4 @@
-"""What a requester reads while they prepare a document to be signed."""
+"""Texts for a requester who prepares a document to be signed."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ _SIDES: Final[Mapping[tuple[Row | None, Side], str]] = {
 def upload_doc(
     pages: int, changes: Sequence[str], localizer: Localizer, remarks: Sequence[str] = ()
 ) -> Doc:
-    """What was seen of a file.
+    """Describe an uploaded file as it was read.
 
     Args:
         pages: How many it has.
@@ -122,7 +122,7 @@ def upload_doc(
 
 
 def any_file_doc(file: AnyFile, localizer: Localizer) -> Doc:
-    """What was seen of a file that is no PDF, and how it is signed."""
+    """Describe a file that is no PDF, and how it is signed."""
     return (
         Paragraph(localizer.text("I have it. It is no PDF, so it stays as it is:")),
         Facts(file_facts(file.name, file.kind, len(file.data), localizer)),
@@ -138,7 +138,7 @@ def any_file_doc(file: AnyFile, localizer: Localizer) -> Doc:
 
 
 def signed_doc(report: Report, localizer: Localizer) -> Doc:
-    """What others have signed in a file that somebody wants to have signed."""
+    """Describe the signatures of others in an uploaded file."""
     return (
         Paragraph(localizer.text("This PDF is signed already. That is what I found:")),
         Code(words_of(report, localizer.language)),
@@ -183,7 +183,7 @@ def who_doc(localizer: Localizer, *, has_pages: bool = True) -> Doc:
 
 
 def problem_doc(error: OrderError, localizer: Localizer) -> Doc:
-    """What is wrong with who was typed."""
+    """Explain the mistake in the typed names."""
     roles = ", ".join(localizer.text(ROLES[one]) for one in Role if one is not Role.VIEWER)
     word = error.word or "…"
     words = localizer.text(_PROBLEMS[error.problem], word=word, roles=roles)
@@ -192,7 +192,7 @@ def problem_doc(error: OrderError, localizer: Localizer) -> Doc:
 
 
 def taken_doc(typed: str, localizer: Localizer) -> Doc:
-    """That somebody has another place in the document already."""
+    """Say that somebody already has another place in the document."""
     words = localizer.text(
         "{name} takes part already, and each takes part once. Write somebody else.", name=typed
     )
@@ -200,7 +200,7 @@ def taken_doc(typed: str, localizer: Localizer) -> Doc:
 
 
 def no_seal_doc(organisation: str, localizer: Localizer) -> Doc:
-    """That a seal is not theirs to order."""
+    """Say that a person may not order this seal."""
     words = localizer.text(
         "You may not order the seal of {name}, or there is none. Write it again without it.",
         name=organisation,
@@ -209,7 +209,7 @@ def no_seal_doc(organisation: str, localizer: Localizer) -> Doc:
 
 
 def no_registrar_doc(name: str, localizer: Localizer) -> Doc:
-    """That somebody without an account cannot sign before who asks."""
+    """Say that a person without an account cannot sign before the requester."""
     words = localizer.text(
         "{name} has no account and would sign in person, before you. Only those whom the operator"
         " of this service has named may identify somebody, and you are none of them. Write it again"
@@ -220,7 +220,7 @@ def no_registrar_doc(name: str, localizer: Localizer) -> Doc:
 
 
 def no_anchor_doc(level: Level, localizer: Localizer) -> Doc:
-    """That nobody can sign so here."""
+    """Say that nobody can sign at this level here."""
     words = localizer.text(
         "Nobody can sign {how} here: the operator of this service has named no authority whose"
         " certificates are taken for that. Write it again without it.",
@@ -230,7 +230,7 @@ def no_anchor_doc(level: Level, localizer: Localizer) -> Doc:
 
 
 def only_pdf_doc(localizer: Localizer) -> Doc:
-    """That a file of another kind is not signed with certificates of people's own."""
+    """Say that own certificates cannot sign this type of file."""
     words = localizer.text(
         "Only a PDF can be signed with a certificate of one's own, and this is another file. Write"
         " it again without that."
@@ -260,7 +260,7 @@ def review_doc(session: Session, localizer: Localizer) -> Doc:
 
 
 def no_page_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
-    """That somebody is to sign on a page that is not there."""
+    """Say that the page of somebody's box does not exist."""
     page = 0 if member.place is None else member.place.page
     if session.has_container:
         words = localizer.text(
@@ -281,7 +281,7 @@ def no_page_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
 
 
 def misplaced_doc(session: Session, error: BoxError, localizer: Localizer) -> Doc:
-    """That the box of somebody is not where it could be."""
+    """Say that somebody's box cannot be where it is."""
     member = next((one for one in session.members if one.field == error.field), None)
     place = None if member is None else member.place
     if member is None or place is None:
@@ -300,7 +300,7 @@ def misplaced_doc(session: Session, error: BoxError, localizer: Localizer) -> Do
 
 
 def _where(session: Session, localizer: Localizer) -> Doc:
-    """What it means that somebody signs on a page of the document."""
+    """Explain what a signature on a page of the document means."""
     places = [one.place for one in session.members if one.place is not None]
     told: list[str] = []
     if any(not one.is_free for one in places):
@@ -358,7 +358,7 @@ def _who(session: Session, localizer: Localizer) -> str:
 
 
 def many_doc(count: int, localizer: Localizer) -> Doc:
-    """That many are on their way."""
+    """Say that many documents are on their way."""
     words = localizer.plural(
         "One document is on its way.",
         "{count} documents are on their way, one for each. “sessions” shows how they stand.",
@@ -374,7 +374,7 @@ def until_doc(localizer: Localizer) -> Doc:
 
 
 def bad_until_doc(localizer: Localizer) -> Doc:
-    """That a deadline cannot be read."""
+    """Say that a deadline cannot be read."""
     words = localizer.text(
         "I cannot read this as a day within the next 180 days. Write it so: 24 December 2026, or"
         " 14 days."
@@ -397,7 +397,7 @@ def level_doc(localizer: Localizer) -> Doc:
 
 
 def sent_doc(session: Session, localizer: Localizer) -> Doc:
-    """That it is on its way."""
+    """Say that the document is on its way."""
     words = localizer.text(
         "It is sent. Its code is {code}: all who sign see the same. I tell you of each signature.",
         code=session.code,
@@ -428,19 +428,19 @@ def whom_doc(title: str, role: Role, localizer: Localizer) -> Doc:
 
 
 def made_doc(pages: int, localizer: Localizer) -> Doc:
-    """That a document was made."""
+    """Say that a document was made."""
     words = localizer.plural("It is made: one page.", "It is made: {count} pages.", pages)
     return (Paragraph(words),)
 
 
 def template_fails_doc(localizer: Localizer) -> Doc:
-    """That a template makes no document of these answers."""
+    """Say that a template makes no document of these answers."""
     words = localizer.text("The template makes no document of these answers. Tell who runs it.")
     return (Paragraph(words),)
 
 
 def failed_doc(name: str, localizer: Localizer) -> Doc:
-    """That the document of one of many could not be made."""
+    """Say that one of many documents could not be made."""
     words = localizer.text("The document for {name} could not be sent. The others are.", name=name)
     return (Paragraph(words),)
 

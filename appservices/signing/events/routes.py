@@ -27,7 +27,7 @@ EVENTS_MAX: Final = 100
 
 
 class EventRoutes(CallerRoutes):
-    """What happened, for whoever asks."""
+    """Routes to the events of an organisation."""
 
     def __init__(self, signing: CalledSigning, live: Live) -> None:
         """Make them."""

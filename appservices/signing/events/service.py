@@ -66,7 +66,7 @@ class SigningFeed:
         )
 
     def _reference(self, txn: Cursor, one: Event) -> str:
-        """What the organisation knows it by."""
+        """Return the organisation's reference."""
         if one.batch is not None and one.row is not None:
             row = batches.row(txn, self._vault, one.batch, one.row)
             return "" if row is None else str(mapping(row.told).get("reference", ""))
@@ -75,7 +75,7 @@ class SigningFeed:
 
 
 def rules_of(section: SessionsSection) -> Rules:
-    """What the operator has set for webhooks."""
+    """Return the operator's rules for webhooks."""
     return Rules(
         institution=section.id,
         networks=section.webhook_networks,

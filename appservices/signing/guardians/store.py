@@ -33,7 +33,7 @@ class GuardRule(guards.GuardRule):
 
 @attrs.frozen
 class Asked:
-    """What guardians are asked about.
+    """The matter on which guardians are asked.
 
     Attributes:
         session_id: Of the document.
@@ -164,7 +164,7 @@ def vote(txn: Cursor, asked: Asked, guardian: UserId, nonce: str | None, now_ms:
 
 
 def votes(txn: Cursor, asked: Asked) -> dict[UserId, str | None]:
-    """What guardians said, by their accounts: the nonce of their approval, or no."""
+    """Return the guardians' votes by account: the nonce of their approval, or no."""
     txn.execute(
         "SELECT guardian, approved_by FROM signing.guardian_vote"
         " WHERE session_id = %s AND party = %s AND rule_id = %s",

@@ -58,7 +58,7 @@ def no_guardian_doc(name: str, localizer: Localizer) -> Doc:
 
 
 def proposal_doc(view: RuleView, localizer: Localizer) -> Doc:
-    """What the person is asked to approve."""
+    """Describe the rule that the person is asked to approve."""
     doc: Doc = (Heading(localizer.text("Guardians")), Paragraph(rule_words(view, localizer)))
     if view.guardians:
         names: list[Item] = [(Bold(one.name), " ", Mono(one.person)) for one in view.guardians]
@@ -79,7 +79,7 @@ def shown_text(view: RuleView, localizer: Localizer) -> str:
 
 
 def rule_words(view: RuleView, localizer: Localizer) -> str:
-    """What a rule says."""
+    """Describe a rule."""
     return _rule_words(view, [one.name[:_NAME_CHARACTERS] for one in view.guardians], localizer)
 
 
@@ -108,7 +108,7 @@ def invitation_doc(view: RuleView, localizer: Localizer) -> Doc:
 
 
 def acceptance_text(view: RuleView, localizer: Localizer) -> str:
-    """What somebody signs who accepts to be a guardian."""
+    """Write the text that a guardian signs to accept."""
     return localizer.text(
         "I am a guardian of {person}: I am asked to agree to signatures of theirs.",
         person=view.owner.person,
@@ -118,7 +118,7 @@ def acceptance_text(view: RuleView, localizer: Localizer) -> str:
 def asked_doc(
     session: Session, view: RuleView, gone: Sequence[Guardian], localizer: Localizer
 ) -> Doc:
-    """That guardians are asked about a document, for who wants to sign it.
+    """Tell the signer that their guardians are asked about a document.
 
     Args:
         session: Of the document.
@@ -137,7 +137,7 @@ def asked_doc(
 
 
 def too_few_doc(session: Session, gone: Sequence[Guardian], localizer: Localizer) -> Doc:
-    """That so many guardians left that nothing can be signed."""
+    """Say that too many guardians left, so that nothing can be signed."""
     words = localizer.text(
         "Too few guardians can be asked, so you cannot sign “{title}”.",
         title=titled(session, localizer),
@@ -146,7 +146,7 @@ def too_few_doc(session: Session, gone: Sequence[Guardian], localizer: Localizer
 
 
 def look_doc(session: Session, member: Member, view: RuleView, localizer: Localizer) -> Doc:
-    """What a guardian is asked of a document.
+    """Write the question to a guardian about a document.
 
     Args:
         session: Of the document.
@@ -174,7 +174,7 @@ def look_doc(session: Session, member: Member, view: RuleView, localizer: Locali
 
 
 def vote_text(session: Session, view: RuleView, localizer: Localizer) -> str:
-    """What a guardian signs who agrees. It is kept in clear: so it has no title, and no names."""
+    """Write the text that a guardian signs; kept in clear, so without title and names."""
     return localizer.text(
         "As a guardian I agree that {person} signs the document with the code {code}.",
         person=view.owner.person,
@@ -183,7 +183,7 @@ def vote_text(session: Session, view: RuleView, localizer: Localizer) -> str:
 
 
 def agreed_doc(session: Session, page: str | None, localizer: Localizer) -> Doc:
-    """That enough guardians agree, for who wanted to sign."""
+    """Tell the signer that enough guardians agree."""
     words = localizer.text(
         "Your guardians agree that you sign “{title}”. Sign it now as you wanted to.",
         title=titled(session, localizer),
@@ -194,7 +194,7 @@ def agreed_doc(session: Session, page: str | None, localizer: Localizer) -> Doc:
 
 
 def denied_doc(session: Session, counted: Tally, localizer: Localizer) -> Doc:
-    """That guardians do not agree; who, is told by number alone."""
+    """Say that guardians do not agree, with numbers but no names."""
     words = localizer.text(
         "Too few of your guardians agree that you sign “{title}”: you cannot. Of {needed} who are"
         " needed, agreed: {yes}; refused: {no}; could not be asked: {gone}. You can decline it.",

@@ -49,7 +49,7 @@ class IdentificationState(enum.Enum):
 
 
 class IdentificationInput(enum.Enum):
-    """What happens in it."""
+    """An input to the state machine of an identification."""
 
     COME = "come"
     SHOW = "show"
@@ -78,7 +78,7 @@ _UNHURRIED: Final = frozenset({_I.REPLACE, _I.REVOKE})
 
 @attrs.frozen
 class Identification:
-    """That somebody is, or was, identified in person.
+    """An identification of somebody in person, now or earlier.
 
     Attributes:
         id: ULID.

@@ -1,4 +1,4 @@
-"""What persons and registrars read when somebody with an account is identified in person.
+"""Texts for people and registrars when an account's holder is identified in person.
 
 What a key approves stands in a question that is kept in clear, so it names accounts alone.
 """
@@ -31,7 +31,7 @@ def how_doc(localizer: Localizer) -> Doc:
 
 
 def not_registrar_doc(localizer: Localizer) -> Doc:
-    """That they may identify nobody."""
+    """Say that the reader may identify nobody."""
     words = localizer.text(
         "Only those whom the operator of this service has named may identify somebody in person."
     )
@@ -39,7 +39,7 @@ def not_registrar_doc(localizer: Localizer) -> Doc:
 
 
 def cannot_doc(name: str, localizer: Localizer, *, has_chat: bool, is_doubted: bool = False) -> Doc:
-    """That a person cannot be identified yet: no chat, no key, or an identity in doubt."""
+    """Say that a person cannot be identified yet: no chat, no key, or a doubtful identity."""
     if is_doubted:
         words = localizer.text(
             "{name} has a new identity that is not confirmed yet. Let them confirm it in their chat"
@@ -62,7 +62,7 @@ def cannot_doc(name: str, localizer: Localizer, *, has_chat: bool, is_doubted: b
 
 
 def waiting_doc(name: str, localizer: Localizer) -> Doc:
-    """That the person is asked now."""
+    """Say that the person is asked now."""
     words = localizer.text(
         "{name} is asked now, in their own chat with me, whether they are with you. Their device"
         " then shows four digits.",
@@ -72,7 +72,7 @@ def waiting_doc(name: str, localizer: Localizer) -> Doc:
 
 
 def present_text(one: Identification, localizer: Localizer) -> str:
-    """What a person says with their key: that they stand before somebody."""
+    """Write the text that a person signs: that they stand before the registrar."""
     return localizer.text(
         "I am with {registrar} now and show my identity document.", registrar=one.registrar
     )
@@ -93,7 +93,7 @@ def present_doc(one: Identification, name: str, organisation: str, localizer: Lo
 
 
 def show_doc(one: Identification, localizer: Localizer) -> Doc:
-    """What the person shows, for them alone."""
+    """Write the digits that the person shows, for them alone."""
     digits = localizer.text("Show them these digits, on this device:")
     return (Paragraph(digits, " ", Bold(one.code)),)
 
@@ -109,7 +109,7 @@ def digits_doc(name: str, localizer: Localizer) -> Doc:
 
 
 def wrong_digits_doc(left: int, localizer: Localizer) -> Doc:
-    """That the digits are others."""
+    """Say that the digits are wrong."""
     words = localizer.plural(
         "These are not the digits. You can try once more.",
         "These are not the digits. You can try {count} times more.",
@@ -129,7 +129,7 @@ def papers_doc(name: str, localizer: Localizer) -> Doc:
 
 
 def word_text(one: Identification, papers: Papers, localizer: Localizer) -> str:
-    """What the registrar says with their key; it stands in the evidence."""
+    """Write the text that the registrar signs; it becomes part of the evidence."""
     seen = localizer.text(SEEN[papers], name=one.person)
     here = localizer.text(
         "They are with me, and their device showed {code}.",
@@ -145,7 +145,7 @@ def word_doc(one: Identification, papers: Papers, name: str, localizer: Localize
 
 
 def done_doc(one: Identification, localizer: Localizer, *, is_person: bool) -> Doc:
-    """That somebody is identified, for the one who reads this."""
+    """Tell the reader that somebody is identified."""
     seen, until_ms = one.seen, one.expires_at_ms
     assert seen is not None, "they are"  # noqa: S101 -- our bug
     assert until_ms is not None, "they are"  # noqa: S101 -- our bug
@@ -171,12 +171,12 @@ def done_doc(one: Identification, localizer: Localizer, *, is_person: bool) -> D
 
 
 def over_doc(localizer: Localizer) -> Doc:
-    """That nobody was identified."""
+    """Say that nobody was identified."""
     return (Paragraph(localizer.text("Nobody was identified.")),)
 
 
 def revoked_doc(name: str, localizer: Localizer) -> Doc:
-    """That it counts no more."""
+    """Say that an identification no longer counts."""
     words = localizer.text(
         "That {name} was identified in person counts no more, from now on.", name=name
     )

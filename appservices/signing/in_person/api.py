@@ -1,4 +1,4 @@
-"""What is said over HTTP when somebody without an account signs in person.
+"""HTTP bodies for signing in person without an account.
 
 Source: design of Veche, signing §5.3.
 """

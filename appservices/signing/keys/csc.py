@@ -66,14 +66,14 @@ class _Reply:
 
 @attrs.frozen
 class Authorisation:
-    """That a holder has agreed to signatures of some hashes; good for once."""
+    """A holder's consent to sign some hashes; good for one use."""
 
     sad: str = attrs.field(repr=False)
 
 
 @attrs.frozen
 class Waiting:
-    """That a holder is asked elsewhere, such as in the provider's app."""
+    """A wait for the holder's consent elsewhere, such as in the provider's app."""
 
     handle: str = attrs.field(repr=False)
 
@@ -122,7 +122,7 @@ class ProviderClient:
         return _read(csc.credentials_of, answer.content)
 
     async def remote(self, credential: str) -> Remote:
-        """What the provider says of a credential.
+        """Return the provider's facts on a credential.
 
         Raises:
             ProviderRefusedError: It says no, or the credential cannot be used.
@@ -133,7 +133,7 @@ class ProviderClient:
         return _read(csc.remote_of, version, credential, answer.content)
 
     async def version(self) -> Version:
-        """Of the API that it speaks; asked once.
+        """Return the version of the API; asked once.
 
         Raises:
             ProviderRefusedError: It is none that we speak.

@@ -28,7 +28,7 @@ def fresh_key() -> bytes:
 
 
 def increment_of(number: int) -> bytes:
-    """What the increment of a revision is for."""
+    """Return the purpose string of a revision's increment."""
     return b"veche.signing.%d" % number
 
 

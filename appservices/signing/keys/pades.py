@@ -172,7 +172,7 @@ async def sign_revision(
 async def _lists(
     certificates: Sequence[Certificate], fetch: Fetch | None, known: Sequence[Certificate] = ()
 ) -> Sequence[bytes]:
-    """What is to be had about certificates, below those about which it is had already."""
+    """Collect proofs about certificates, below those that have some already."""
     return () if fetch is None else (await fetch(certificates, known)).proofs
 
 

@@ -207,7 +207,7 @@ def token_of_key(stem: Path) -> TokenSection | None:
 
 
 def token_text(section: TokenSection) -> str:
-    """What ``NAME.token`` holds."""
+    """Write the content of ``NAME.token``."""
     return (
         "# The key is in a token; it never leaves it.\n"
         "pkcs11:\n"

@@ -54,7 +54,7 @@ class NoProofError(RefusedError):
 
 @attrs.frozen
 class Fetched:
-    """What was to be had.
+    """The proofs that could be fetched.
 
     Attributes:
         proofs: Lists and answers, DER.
@@ -139,7 +139,7 @@ class _Fetching:
     async def about(
         self, certificate: Certificate, issuer: Certificate | None
     ) -> list[bytes] | None:
-        """What says whether a certificate was revoked; None: nothing does."""
+        """Return proofs of a certificate's revocation status; None: there are none."""
         if issuer is None:  # Whether a list is its issuer's cannot be told, nor whom to ask.
             return await self._lists(certificate) or None
         ways = [partial(self._lists, certificate), partial(self._answers, certificate, issuer)]

@@ -46,7 +46,7 @@ class MeetingState(enum.Enum):
 
 
 class MeetingInput(enum.Enum):
-    """What happens in it."""
+    """An input to the state machine of a meeting."""
 
     CLAIM = "claim"
     WRITE = "write"
@@ -107,7 +107,7 @@ class Meeting:
 
 
 def about_of(session: str, party: str) -> str:
-    """What a registrar is asked about in the course of meetings, by which it is found again."""
+    """Return the subject of a registrar's question in meetings, by which it is found again."""
     return f"meeting {session} {party}"
 
 

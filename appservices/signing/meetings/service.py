@@ -1,4 +1,4 @@
-"""What was written by hand, and its witness: only the two together count, in one transaction.
+"""Handwriting and its witness: only the two together count, in one transaction.
 
 The witness signs in the file with their own key; their approval names the digest of the record of
 what was written. The moment that signature is taken, the writer has signed too, at level S0. Until
@@ -132,12 +132,12 @@ def _end(scene: Conversation, session: Session, writer: Member, meeting: str) ->
 
 
 def job_id(meeting: str) -> EffectId:
-    """Of the clock of what was written in a meeting."""
+    """Return the id of the clock of a meeting's handwriting."""
     return effect_id(OVER, meeting)
 
 
 def _approved(scene: Conversation, session: Session, nonce: str | None) -> ShownHand | None:
-    """What a witness has approved of what was written by hand."""
+    """Return the handwriting that a witness approved."""
     if nonce is None:
         return None
     evidence = scene.approvals.authorised(scene.txn, nonce)

@@ -60,7 +60,7 @@ def keep_said(txn: Cursor, vault: Vault, meeting_id: str, said: Mapping[str, Any
 
 
 def said_in(txn: Cursor, vault: Vault, meeting_id: str) -> Mapping[str, Any] | None:
-    """What was written or said on a tablet; None: nothing, or it is over."""
+    """Return what was written or said on a tablet; None: nothing, or it is over."""
     txn.execute("SELECT sealed FROM signing.meeting WHERE id = %s", (meeting_id,))
     row = txn.fetchone()
     return None if row is None or row[0] is None else vault.open(bytes(row[0]))

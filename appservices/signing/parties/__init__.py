@@ -1,1 +1,1 @@
-"""What parties and the requester do in a session, and what follows from it."""
+"""Acts of parties and of the requester in a session, and their effects."""

@@ -1,4 +1,4 @@
-"""What people are told once a key is revoked on which a document relied."""
+"""Texts for people when a key on which a document relied is revoked."""
 
 from __future__ import annotations
 

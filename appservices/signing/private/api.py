@@ -1,4 +1,4 @@
-"""What is said over HTTP of documents that the service never sees: from browser to browser.
+"""HTTP bodies for documents that the service never sees: from browser to browser.
 
 The requester's browser prepares and encrypts the document; the service gets ciphertext, digests,
 sizes and accounts. Titles, names and the salt of their digests are in the *matter*, which it keeps
@@ -142,7 +142,7 @@ class BlindBody(Wire):
 
 
 class LinkView(Wire):
-    """What lets a person's page ask as a party.
+    """The link by which a person's page acts as a party.
 
     Attributes:
         party: Who they are.

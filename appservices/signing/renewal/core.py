@@ -93,7 +93,7 @@ class Renewal:
 
     @property
     def digest(self) -> bytes:
-        """What is stamped, by the hash for which it was begun."""
+        """Digest to stamp, by the hash for which the renewal began."""
         return self.prepared.digest
 
 
@@ -229,7 +229,7 @@ def _issuers_of_persons(data: bytes) -> set[bytes]:
 
 
 def _issuer_of(encoded: bytes) -> bytes | None:
-    """Who made a list that speaks of all certificates of theirs; None: it is another one."""
+    """Return the issuer of a list about all of its certificates; None: it is another list."""
     if is_answer(encoded) or _address_of(encoded):
         return None
     try:

@@ -43,7 +43,7 @@ def own_session(
 
 
 def asker(session: Session) -> Member:
-    """Whoever asks as a party: the one that they are, else one who only looks on."""
+    """Return the requester as a party: their own place, else one who only looks on."""
     mine = [one for one in session.members if one.person == session.requester]
     if mine:
         return mine[-1]
@@ -69,7 +69,7 @@ def page_of(scene: Conversation, session: Session) -> str | None:
 
 @attrs.frozen
 class Reminded:
-    """What came of reminding.
+    """The result of reminding.
 
     Attributes:
         count: How many are reminded.

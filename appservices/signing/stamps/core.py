@@ -88,7 +88,7 @@ class StampAuthority:
         return signer.enclosing(TST_INFO, info, attributes, signature)
 
     def answer(self, body: bytes, serial: int, now_ms: int) -> bytes:
-        """What ``application/timestamp-query`` is answered with, also if it is refused."""
+        """Answer ``application/timestamp-query``, also if it is refused."""
         try:
             request = read_request(body, self._policy)
         except RequestError as e:

@@ -1,4 +1,4 @@
-"""What is sealed, by whom and when: a record that only grows."""
+"""Record of seals: what, by whom and when; it only grows."""
 
 from __future__ import annotations
 

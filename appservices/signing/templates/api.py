@@ -1,4 +1,4 @@
-"""What organisations say over HTTP to have many documents made from one template and signed.
+"""HTTP bodies to make many documents from one template and have them signed.
 
 Source: design of Veche, signing §5.3.
 """
@@ -80,7 +80,7 @@ class TemplatesView(Wire):
 
 
 class RowParty(Wire):
-    """Who a party of the template is.
+    """A party of the template.
 
     Attributes:
         party: ``p1`` and on, in the order of the template.
@@ -131,7 +131,7 @@ class BatchBody(Wire):
 
 
 class TableQuery(Wire):
-    """What is asked of a table of documents; see ``BatchBody``.
+    """The options for a table of documents; see ``BatchBody``.
 
     Attributes:
         deadline_at_ms: UTC, at most 180 days from now; for all of them.
@@ -153,7 +153,7 @@ class RightBatchBody(BatchBody):
 
 
 class RowProblem(Wire):
-    """What is wrong with a row.
+    """A problem of a row.
 
     Attributes:
         row: From 1.
@@ -189,7 +189,7 @@ class BatchView(Wire):
 
 
 class BatchRowView(Wire):
-    """What became of a row.
+    """The result of a row.
 
     Attributes:
         row: From 1.

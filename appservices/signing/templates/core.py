@@ -219,7 +219,7 @@ def read_template(data: bytes) -> Template:
 
 @attrs.frozen
 class Filling:
-    """What a document is made of.
+    """The values from which a document is made.
 
     Attributes:
         values: Answers of the form, as ``parse_values`` gave them.
@@ -233,7 +233,7 @@ class Filling:
 
 
 def document_data(template: Template, filling: Filling, catalogue: Catalogue) -> dict[str, Any]:
-    """What the source gets: ``language, title, today, texts, answers, labels, parties, clauses``.
+    """Build the source's data: ``language, title, today, texts, answers, labels`` and so on.
 
     Args:
         template: The template.

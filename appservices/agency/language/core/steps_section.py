@@ -292,7 +292,7 @@ class _StepReader:
         return None
 
     def _unpaid(self, section: Section) -> tuple[bool, str | None]:
-        """Whether it is said rightly what happens without the fee, and the reason of a refusal."""
+        """Read what happens without the fee, and the reason of a refusal."""
         item = section.get("unpaid")
         word = item.word(("expire", "refuse")) if item else "expire"
         if word == "refuse":

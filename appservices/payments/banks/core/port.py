@@ -263,7 +263,7 @@ Submitted = Accepted | Refused | Unknown
 
 
 class NameAnswer(enum.Enum):
-    """Whether a name is that of an account's owner."""
+    """The answer to the question if an account's owner has a name."""
 
     MATCH = "match"
     CLOSE = "close"

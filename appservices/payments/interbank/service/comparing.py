@@ -1,4 +1,4 @@
-"""Whether two institutions have the same books of what they pay one another.
+"""Comparison of two institutions' books on their payments to one another.
 
 Once an hour each asks the others what they know. Both may go on in the meantime, so a difference
 counts once it was there twice; it never changes anything, but an operator hears of it.

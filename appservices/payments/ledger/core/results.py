@@ -127,7 +127,7 @@ class Result(enum.IntEnum):
 
     @property
     def what_to_do(self) -> Class:
-        """What the caller should do, as a class."""
+        """Class of the answer, for the caller's next step."""
         return _CLASSES.get(self, Class.CORRECT)
 
 

@@ -1,4 +1,4 @@
-"""Whether whom an organisation names over HTTP has an account here.
+"""Check that a person named by an organisation over HTTP has an account here.
 
 The homeserver is asked only of those who never spoke with the bot, and not waited for: while it
 gives no answer, everybody is taken as known, so that no request fails with it.

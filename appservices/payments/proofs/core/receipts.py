@@ -1,4 +1,4 @@
-"""Whether a receipt holds, for anybody, without whoever made it.
+"""Verification of a receipt by anybody, without its issuer.
 
 A receipt says four things that are checked one after the other:
 

@@ -67,7 +67,7 @@ class Taken:
 
     @property
     def level(self) -> Level:
-        """Of signatures by it."""
+        """Level of signatures by it."""
         return self.anchor.level
 
 

@@ -60,7 +60,7 @@ NAME_CHARS_MAX: Final = 64
 
 @attrs.frozen
 class Holder:
-    """Whom a certificate names.
+    """The holder that a certificate names.
 
     Attributes:
         name: Shown to whoever checks a signature, 1 to 64 characters.
@@ -101,7 +101,7 @@ class Authority:
 
 @attrs.frozen
 class Fresh:
-    """What a new certificate needs that is not the same each time.
+    """The parts of a new certificate that differ each time.
 
     Attributes:
         serial: 20 octets at random, positive (``x509.random_serial_number``).
@@ -117,7 +117,7 @@ class Fresh:
 def root_certificate(
     key: ec.EllipticCurvePrivateKey, holder: Holder, serial: int, now: dt.datetime
 ) -> x509.Certificate:
-    """What everything else is trusted by; it signs itself."""
+    """Make the self-signed root, by which everything else is trusted."""
     public, subject = key.public_key(), holder.subject()
     builder = _builder(public, subject, subject, serial, (now - BACKDATE, now + AUTHORITY_LIFE))
     return _sign(builder, _as_authority(None), key, SHA256)
@@ -126,7 +126,7 @@ def root_certificate(
 def issuing_certificate(
     root: Authority, public: ec.EllipticCurvePublicKey, holder: Holder, fresh: Fresh
 ) -> x509.Certificate:
-    """Of the authority that signs the certificates of persons, and no other authority."""
+    """Make the certificate of the authority for people's certificates alone."""
     end = root.certificate.not_valid_after_utc
     return _issued(root, public, holder, fresh, (end, _as_authority(0)))
 
@@ -134,7 +134,7 @@ def issuing_certificate(
 def stamps_certificate(
     root: Authority, public: ec.EllipticCurvePublicKey, holder: Holder, fresh: Fresh
 ) -> x509.Certificate:
-    """Of a time stamp authority."""
+    """Make the certificate of a time stamp authority."""
     extensions: _Extensions = [
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (_usage("digital_signature"), True),
@@ -147,7 +147,7 @@ def stamps_certificate(
 def seal_certificate(
     root: Authority, public: ec.EllipticCurvePublicKey, holder: Holder, fresh: Fresh
 ) -> x509.Certificate:
-    """Of an organisation, for what it does as such; never for a person."""
+    """Make the certificate of an organisation's seal, never of a person."""
     end = min(fresh.now + SEAL_LIFE, root.certificate.not_valid_after_utc)
     return _issued(root, public, holder, fresh, (end, _signing_extensions(Level.SEAL)))
 
@@ -188,7 +188,7 @@ def person_certificate(
 def account_certificate(
     root: Authority, public: rsa.RSAPublicKey, holder: Holder, fresh: Fresh
 ) -> x509.Certificate:
-    """Of a bot, by which clients that trust the root see its account as verified.
+    """Make the certificate of a bot, by which trusting clients see it as verified.
 
     Clients check no list, and homeservers let nobody replace the signature by it: so it lasts as
     long as the bot's identity is meant to, and the directory says who is official now.

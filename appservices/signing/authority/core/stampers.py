@@ -1,4 +1,4 @@
-"""Who may stamp what is signed here: the site, or those elsewhere whom its operator has chosen."""
+"""Time stamp authorities for signatures here: the site, or others that its operator chose."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Stampers:
-    """Whose time stamps are taken.
+    """The authorities whose time stamps are accepted.
 
     Attributes:
         own: Of the site.

@@ -76,7 +76,7 @@ class Authorities:
 
     @property
     def stampers(self) -> Stampers:
-        """Who may stamp what is signed here."""
+        """Authorities that may stamp signatures here."""
         return Stampers(self.stamps.certificate, self.stamp_roots, self.stamp_policy)
 
     @property

@@ -1,4 +1,4 @@
-"""What of the authority ends soon, so that somebody makes the next one in time.
+"""Parts of the authority that expire soon, so that somebody renews them in time.
 
 Without a list that is good, nobody can tell any more that a certificate was not revoked, and what
 is signed from then on is not proven. Only certificates and lists are read here, no key.
@@ -35,7 +35,7 @@ _REVOKED: Final = "it was revoked"
 
 
 def look(section: SigningSection, now_s: float) -> Iterator[tuple[str, str]]:
-    """What has to be done, and how.
+    """List what has to be done, and how.
 
     Args:
         section: Of the configuration.

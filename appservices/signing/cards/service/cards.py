@@ -139,7 +139,7 @@ def payload(
     *,
     is_short: bool = False,
 ) -> SignRequest:
-    """What rides beside a card.
+    """Build the payload beside a card.
 
     Args:
         scene: The transaction.

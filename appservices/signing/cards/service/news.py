@@ -1,4 +1,4 @@
-"""What the requester and the parties are told, each in their own chat."""
+"""News for the requester and the parties, each in their own chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of documents that were signed by one approval: of all of some seconds at once.
+"""News of documents signed by one approval: one message for all within some seconds.
 
 Two hundred documents of one gesture would be two hundred messages that each was signed, and as many
 that each is complete, to the signer and to who asks. What is said once for several names each of

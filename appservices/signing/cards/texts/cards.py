@@ -83,7 +83,7 @@ def card_doc(
 
 
 def parties_lines(session: Session, localizer: Localizer) -> list[Item]:
-    """Who takes part and how they stand, a line each."""
+    """List the parties and their states, a line each."""
     lines: list[Item] = [stood(one, session, localizer) for one in session.members[:LISTED_MAX]]
     left = len(session.members) - LISTED_MAX
     if left > 0:
@@ -149,14 +149,14 @@ def _facts(session: Session, localizer: Localizer) -> Facts:
 
 
 def _file(session: Session, paper: Paper, localizer: Localizer) -> list[tuple[str, Item]]:
-    """What the document is: how many pages, or, of what has none, which file."""
+    """Describe the document: its pages, or its file if it has none."""
     if not session.has_container:
         return [(localizer.text("Pages"), str(paper.pages))]
     return file_facts(session.subject.filename, session.subject.kind, paper.size, localizer)
 
 
 def _before(session: Session, localizer: Localizer) -> Doc:
-    """That others had signed the document before, and what that is worth."""
+    """Say that others had signed the document before, and the verdict on that."""
     before = session.subject.before
     if before is None:
         return ()
@@ -178,7 +178,7 @@ def _clauses(session: Session, localizer: Localizer) -> Doc:
 
 
 def _enough(session: Session, localizer: Localizer) -> Doc:
-    """Of which of them not all have to sign."""
+    """Say how many of the parties have to sign."""
     found: list[Paragraph] = []
     for stage in session.stages:
         held = [one for one in session.members if one.id in stage.parties]
@@ -219,7 +219,7 @@ def _how(session: Session, member: Member, page: str | None, localizer: Localize
 
 
 def declined_words(member: Member, session: Session, localizer: Localizer) -> str:
-    """That somebody declined, and why."""
+    """Say that somebody declined, and why."""
     return localizer.text(
         "{name} has declined: {reason}.",
         name=named(member, session, localizer),

@@ -30,7 +30,7 @@ SEEN: Final[Mapping[Papers, str]] = {
 
 
 def guest_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
-    """That somebody signs in person, before whoever reads this."""
+    """Tell the registrar that somebody signs in person before them."""
     if member.is_by_hand:
         return writer_doc(session, member, localizer)
     words = localizer.text(
@@ -47,7 +47,7 @@ def guest_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
 
 
 def writer_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
-    """That somebody signs by hand, before whoever reads this."""
+    """Tell the registrar that somebody signs by hand before them."""
     words = localizer.text(
         "{name} signs by hand, on a tablet of yours, without a key; you sign as the witness with"
         " your own. When they are with you and have an identity document, choose below: you get a"

@@ -1,4 +1,4 @@
-"""What parties and requesters are told as a session goes on."""
+"""News for parties and requesters as a session goes on."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def news_doc(
 
 
 def reminder_doc(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
-    """That somebody still has to sign."""
+    """Say that somebody still has to sign."""
     until = session.deadline_at_ms if member.deadline_at_ms is None else member.deadline_at_ms
     words = localizer.text(
         "“{title}” of {name} still waits for you, until {moment}.",
@@ -119,7 +119,7 @@ def result_doc(
     *,
     is_deleted: bool = False,
 ) -> Doc:
-    """What comes with the closed file.
+    """Write the text beside the closed file.
 
     Args:
         session: It.

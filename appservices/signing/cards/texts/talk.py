@@ -1,4 +1,4 @@
-"""What is said while a party answers their card, and why something is not done."""
+"""Replies to a party who answers their card, and reasons of refusals."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def sign_doc(session: Session, member: Member, page: str | None, localizer: Loca
 
 
 def many_doc(count: int, localizer: Localizer) -> Doc:
-    """That many documents can be signed at once."""
+    """Say that many documents can be signed at once."""
     words = localizer.plural(
         "{count} document waits for you.", "{count} documents wait for you.", count
     )
@@ -168,7 +168,7 @@ def answer_doc(session: Session, words: str, localizer: Localizer) -> Doc:
 
 
 def wrong_code_doc(localizer: Localizer) -> Doc:
-    """That a code is that of no document."""
+    """Say that no document has this code."""
     words = localizer.text(
         "No document that waits for you has this code. Look at the code in its message again: the"
         " same stands with whoever asks you."
@@ -177,18 +177,18 @@ def wrong_code_doc(localizer: Localizer) -> Doc:
 
 
 def code_doc(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
-    """That a code alone does not sign a document, and what does."""
+    """Say that a code alone does not sign a document, and what does."""
     words = localizer.text("A reply with its code does not sign this document.")
     return (*sign_doc(session, member, page, localizer), Paragraph(words))
 
 
 def not_now_doc(session: Session, error: VecheError, localizer: Localizer) -> Doc:
-    """That the document of a code cannot be signed, and why."""
+    """Say that the document of a code cannot be signed, and why."""
     return (Heading(titled(session, localizer)), Paragraph(refused_words(error, localizer)))
 
 
 def clauses_doc(localizer: Localizer) -> Doc:
-    """That a document with clauses is signed on its page."""
+    """Say that a document with clauses is signed on its page."""
     words = localizer.text(
         "Some of its clauses are asked about one by one, so please sign it on its page."
     )
@@ -196,7 +196,7 @@ def clauses_doc(localizer: Localizer) -> Doc:
 
 
 def nobody_doc(typed: str, localizer: Localizer) -> Doc:
-    """That somebody is not there."""
+    """Say that somebody does not exist."""
     words = localizer.text(
         "I find nobody called {name}. Look at how the name is written, and write all of it again.",
         name=typed,

@@ -1,4 +1,4 @@
-"""What is said of several documents at once, which were signed by one approval."""
+"""Texts on several documents that were signed by one approval."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def signed_doc(
     name: str | None, held: Sequence[Session], level: Level, localizer: Localizer
 ) -> Doc:
-    """That somebody has signed several documents by one approval.
+    """Say that somebody signed several documents by one approval.
 
     Args:
         name: Of who signed; None: the reader did.
@@ -50,7 +50,7 @@ def signed_doc(
 def complete_doc(
     held: Sequence[Session], check_url: str | None, until_ms: int | None, localizer: Localizer
 ) -> Doc:
-    """That several documents are complete, their files proven, and come by themselves.
+    """Say that several documents are complete and proven; their files follow.
 
     Args:
         held: They.

@@ -1,1 +1,1 @@
-"""What a person says in their chat with the bot, and what follows."""
+"""Messages of a person in their chat with the bot, and their effects."""

@@ -1,4 +1,4 @@
-"""What a party answers on their card: sign, decline, let somebody else act, ask something."""
+"""Answers of a party on their card: sign, decline, delegate, ask something."""
 
 from __future__ import annotations
 

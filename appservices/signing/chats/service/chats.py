@@ -1,4 +1,4 @@
-"""What a person says in their chat with the signing bot."""
+"""Messages of a person in their chat with the signing bot."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def heard(scene: Conversation, inbound: Inbound) -> bool:
 
 
 def standing_of(scene: Conversation, inbound: Incoming) -> DeviceStanding:
-    """That of the device, if its identity is the one that was pinned when it was asked.
+    """Return the device's standing, if its identity is the one pinned at the question.
 
     Args:
         scene: The transaction.

@@ -195,7 +195,7 @@ def _offer_back(
 def _approve(
     scene: Conversation, session: Session, member: Member, user: UserId | None
 ) -> AskedApproval | None:
-    """What the party's key has to sign; None: they have none."""
+    """Build the approval that the party's key has to sign; None: they have no key."""
     if not _has_key(scene, member):
         return None
     language = scene.language_of(member.user_id)

@@ -1,4 +1,4 @@
-"""What a person has here: documents they have signed by others, documents they sign, signatures."""
+"""A person's documents here: sent to others, received to sign, and signatures."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ LASTS_MS: Final = 86_400_000
 
 @attrs.frozen
 class Question:
-    """What a party is asked beside their card.
+    """A question to a party beside their card.
 
     Attributes:
         topic: What sort of question it is; only the newest of a topic stays open.
@@ -69,7 +69,7 @@ def ask(
 
 
 def about(session: Session, member: Member, topic: str) -> str:
-    """What a question is about, by which it is found again."""
+    """Return the subject of a question, by which it is found again."""
     return f"{topic} {session.id} {member.id}"
 
 

@@ -1,1 +1,1 @@
-"""What is said in chats beside cards and news."""
+"""Texts of chats beside cards and news."""

@@ -1,4 +1,4 @@
-"""Who speaks, what can be written, how somebody's documents and signatures stand."""
+"""Texts on the bot, its commands, and a person's documents and signatures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _YOURS: Final[Mapping[PartyState, str]] = {
 
 
 def welcome_doc(name: str, localizer: Localizer) -> Doc:
-    """Who speaks here, and what to try first.
+    """Introduce the bot, and say what to try first.
 
     Args:
         name: Of the bot.
@@ -99,14 +99,14 @@ def how_doc(localizer: Localizer) -> Doc:
 
 
 def help_doc(localizer: Localizer, more: Sequence[Command] = (), *, is_whole: bool = False) -> Doc:
-    """What can be written: what one needs every day, or all of it."""
+    """List the commands: those of every day, or all of them."""
     everyday = () if is_whole else EVERYDAY
     whole = (*COMMANDS, *more)
     return commands_doc(whole, localizer.catalogue, localizer.language, everyday=everyday)
 
 
 def private_doc(localizer: Localizer) -> Doc:
-    """That documents are only for an encrypted chat of two."""
+    """Say that documents are only for an encrypted chat of two."""
     words = localizer.text(
         "Documents are signed only where nobody reads along: please write to me in an encrypted"
         " chat, without others in it."
@@ -268,7 +268,7 @@ def _signed_line(
 
 
 def no_session_doc(localizer: Localizer) -> Doc:
-    """That there is no document with this number."""
+    """Say that there is no document with this number."""
     words = localizer.text("You have no document with this number. Write “sessions” to see yours.")
     return (Paragraph(words),)
 
@@ -291,7 +291,7 @@ def back_doc(session: Session, localizer: Localizer) -> Doc:
 
 
 def no_draft_doc(localizer: Localizer) -> Doc:
-    """That nothing is being prepared, and how something that was sent is taken back."""
+    """Say that no draft is open, and how to cancel a sent document."""
     words = localizer.text(
         "You are preparing no document. To take back one that you have sent, write its number too:"
         " cancel NUMBER. Write “sessions” to see the numbers."
@@ -316,5 +316,5 @@ def _theirs(person: UserId, session: Session, localizer: Localizer) -> Item:
 
 
 def _listed(session: Session, localizer: Localizer) -> str:
-    """What a document is called beside its number."""
+    """Name a document beside its number."""
     return localizer.text("private") if session.is_blind else session.subject.title

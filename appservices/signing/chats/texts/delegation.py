@@ -1,4 +1,4 @@
-"""What a party reads in their chat when they let somebody else act, or act themselves again."""
+"""Texts for a party who lets somebody else act, or acts themselves again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def no_key_doc(page: str | None, localizer: Localizer) -> Doc:
-    """That a key is needed first.
+    """Say that a key is needed first.
 
     Args:
         page: Where keys are added; None if there are no pages here.
@@ -30,7 +30,7 @@ def no_key_doc(page: str | None, localizer: Localizer) -> Doc:
 
 
 def allow_doc(session: Session, name: str, user: str, localizer: Localizer) -> Doc:
-    """Who would act in which document: is it the right one?"""
+    """Ask if this delegate for this document is the right one."""
     words = localizer.text(
         "Shall {name} act for you in “{title}” (code {code})?",
         name=f"{name} ({user})",
@@ -45,5 +45,5 @@ def allow_doc(session: Session, name: str, user: str, localizer: Localizer) -> D
 
 
 def acts_doc(name: str, localizer: Localizer) -> Doc:
-    """That somebody acts."""
+    """Say that somebody acts."""
     return (Paragraph(localizer.text("{name} acts for you now.", name=name)),)

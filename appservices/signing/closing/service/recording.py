@@ -121,7 +121,7 @@ def record_of(scene: Conversation, session: Session, final_sha256: bytes, verdic
 
 
 def _log(scene: Conversation, session: Session, issued: Iterable[Issued]) -> dict[str, EvidenceLog]:
-    """That each certificate stands in the log of acts, by the digest of the certificate.
+    """Prove for each certificate, by its digest, that it is in the log of acts.
 
     A proof is canonical JSON of ``ActsProof`` with the one act; the log's key verifies it.
     """
@@ -223,7 +223,7 @@ def _approvals(
 
 
 def _approval(scene: Conversation, party: str, nonce: str) -> EvidenceApproval | None:
-    """What was approved for a party; None: there is no evidence of it."""
+    """Return the evidence of a party's approval; None: there is none."""
     told = scene.approvals.exported(scene.txn, nonce)
     if told is None:
         return None
@@ -299,7 +299,7 @@ def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClaus
 
 
 def _answer(session: Session, given: Signature, clause: str, *, accepted: bool) -> str:
-    """What a party has said to a clause; one that has a box of its own was signed by itself."""
+    """Return a party's answer to a clause; one with its own box was signed separately."""
     member = session.member(given.party)
     boxes = () if member is None or given.revision is None else fields_of(session, member)
     if accepted and member is not None and clause_field(member.field, clause) in boxes:
@@ -340,7 +340,7 @@ def _identified(scene: Conversation, session: Session) -> Iterable[EvidenceIdent
 
 
 def _hands(session: Session, given: Mapping[str, Signature]) -> Iterable[EvidenceHand]:
-    """What was written by hand, each with its witness."""
+    """List handwritten signatures, each with its witness."""
     for member in session.members:
         signature, witness = given.get(member.id), witness_of(session, member)
         if signature is None or witness is None or HAND not in signature.details:

@@ -180,7 +180,7 @@ class _Opened:
 
     @property
     def credential(self) -> Credential:
-        """Whose key it is."""
+        """Credential of the key's holder."""
         return self.provider.credential
 
     async def opened(self) -> SignatureProvider:
@@ -197,7 +197,7 @@ class _Remote:
 
     @property
     def credential(self) -> Credential:
-        """Whose key it is."""
+        """Credential of the key's holder."""
         return RemoteKey(self.client, self.remote, {}).credential
 
     async def opened(self) -> SignatureProvider:
@@ -255,7 +255,7 @@ async def sign(reactor: Any, arguments: argparse.Namespace) -> None:
 
 
 def _fetching(reactor: Any, outbound: Outbound) -> Fetch:
-    """What gets proofs about certificates, as they are now."""
+    """Make the fetcher of current proofs about certificates."""
 
     async def fetch(
         certificates: Sequence[Certificate], roots: Sequence[Certificate] = ()
@@ -308,7 +308,7 @@ def _outbound(reactor: Any, arguments: argparse.Namespace) -> Outbound:
 
 
 def _said(remote: Remote) -> dict[str, str]:
-    """What the holder of a credential has to say."""
+    """Ask the holder of a credential for the values that it needs."""
     elsewhere = [field.label for field in remote.fields if field.is_elsewhere]
     if elsewhere:
         sys.stdout.write(f"Agree at the provider now: {', '.join(elsewhere)}\n")
@@ -318,7 +318,7 @@ def _said(remote: Remote) -> dict[str, str]:
 
 
 def _passphrase(arguments: argparse.Namespace) -> bytes | None:
-    """Of the key's file, where it has one."""
+    """Read the passphrase of the key's file, if it has one."""
     if arguments.pin_path is not None:
         return read_secret(arguments.pin_path).encode()
     if b"ENCRYPTED" in _read(arguments.key, CERTIFICATES_BYTES_MAX):

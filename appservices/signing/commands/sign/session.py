@@ -98,7 +98,7 @@ class Held(Protocol):
 
     @property
     def credential(self) -> Credential:
-        """Whose key it is."""
+        """Credential of the key's holder."""
 
     async def opened(self) -> SignatureProvider:
         """The key, ready for one signature; its holder is asked for what that takes."""
@@ -106,7 +106,7 @@ class Held(Protocol):
 
 @attrs.frozen
 class SessionLink:
-    """What a party's link says.
+    """The content of a party's link.
 
     Attributes:
         origin: Of the site.
@@ -290,7 +290,7 @@ class SessionSigning:
                 return
 
     async def _fetched(self, credential: Credential) -> Sequence[bytes]:
-        """What says that the certificates were not revoked; before anybody is asked for a PIN."""
+        """Fetch proofs that the certificates were not revoked, before asking for a PIN."""
         view = await self.client.view()
         await SessionStamps.of(self.client, view)  # so that who stamps is there
         encoded = (decode_base64(one.certificate) for one in view.authorities)
@@ -352,7 +352,7 @@ class SessionSigning:
         lists: Sequence[bytes],
         stamps: SessionStamps,
     ) -> SignatureBody:
-        """What is handed in."""
+        """Build the signature to hand in."""
         own = view.you.field
         if not own:
             raise RefusedError("You have no box in this document: approve it on your page.")
@@ -411,7 +411,7 @@ def ask_link() -> str:
 
 
 def _faults(whole: bytes, view: SessionView) -> list[Reason]:
-    """What keeps a file from being green that is not closed yet."""
+    """List what keeps an open file from being green."""
     known = [view.proofs.certificates[0], *(one.certificate for one in view.authorities)]
     roots = [*map(decode_base64, known), *map(StampRoot, map(decode_base64, view.stampers))]
     now = dt.datetime.fromtimestamp(view.now_ms / 1000, dt.UTC)
@@ -432,7 +432,7 @@ def _check_own(whole: bytes, view: SessionView) -> None:
 
 
 def _clauses(claims: Sequence[tuple[str, str, str]]) -> tuple[ClauseClaim, ...] | None:
-    """What a service checks of clauses in a document that it does not see; None: there are none."""
+    """Return claims on clauses in a document that the service does not see; None: none."""
     found = tuple(
         ClauseClaim(clause=clause, cms=cms, signed_sha256=digest) for clause, cms, digest in claims
     )

@@ -1,4 +1,4 @@
-"""What a party's link opens, asked by a command: the session, its files, handing a signature in."""
+"""Client of a party's link for commands: the session, its files, handing a signature in."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class SessionClient:
         return await self._call("POST", self._path("/signatures"), SessionView, body)
 
     async def stampers(self) -> StampersView:
-        """Who stamps now, and what proves them; raises as ``view``."""
+        """Return the present time stamp authorities, with their proofs; raises as ``view``."""
         return await self._call("GET", f"{API}/tsa/proofs", StampersView)
 
     async def stamp(self, imprint: bytes) -> bytes:

@@ -68,7 +68,7 @@ def order_for(scene: Conversation, session: Session, person: UserId, verdict: st
 
 
 def recipients(session: Session) -> list[UserId]:
-    """Who gets the closed file: the requester, whoever was asked, and of a complete one all."""
+    """List recipients of the closed file: requester, asked parties; if complete, everybody."""
     requester = requester_of(session)
     is_complete = session.state is State.COMPLETED
     persons = [
@@ -154,7 +154,7 @@ class SendFile(ChatJob[Parts]):
 
 
 def _beside(session: Session) -> Mapping[str, Any]:
-    """What rides beside the file of a session: of which document it is, if pages can be shown."""
+    """Build the data beside a session's file: its document, if pages can be shown."""
     if session.paper is None or session.has_container:
         return {}
     told = SignFile(

@@ -97,7 +97,7 @@ class Delete(ChatJob[Parts]):
 
 
 def ask(scene: Conversation, session: Session) -> int | None:
-    """Whoever asked for the signatures wants what is kept deleted; again: nothing changes.
+    """Order the deletion of a document for its requester; a second call changes nothing.
 
     Args:
         scene: The transaction.

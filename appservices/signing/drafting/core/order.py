@@ -1,4 +1,4 @@
-"""Who signs, as people type it: "bob, carol then dave", "2 of bob, carol, dan; copy to erin".
+"""Signers as typed: "bob, carol then dave", "2 of bob, carol, dan; copy to erin".
 
 Names are apart by commas or "and"; "then" ends a stage; "as" says the role, and of a witness whose
 signature they see; "on page 3 bottom right" says where they sign (``place_words``), "qualified" or
@@ -169,7 +169,7 @@ class WantedStage:
 
 @attrs.frozen
 class PartyOrder:
-    """Who takes part, in which order.
+    """The parties, in their order.
 
     Attributes:
         stages: At least one.
@@ -183,7 +183,7 @@ class PartyOrder:
 
 
 def read_order(typed: str) -> PartyOrder:
-    """Who takes part, from what a person typed.
+    """Read the parties from what a person typed.
 
     Raises:
         OrderError: It cannot be read, or in two ways.
@@ -420,7 +420,7 @@ def _is_principal(one: Wanted) -> bool:
 
 
 def _seen(witness: Wanted, at: int, principals: Sequence[Sequence[Wanted]]) -> tuple[int, Wanted]:
-    """Whom a witness sees, and in which stage; who names nobody sees the only one of theirs."""
+    """Return the person whom a witness sees, and their stage; unnamed: the only one."""
     if not witness.of:
         if len(principals[at]) != 1:
             raise OrderError(OrderProblem.WITNESS, witness.person)
@@ -454,7 +454,7 @@ def _check_counts(stages: Sequence[WantedStage]) -> None:
 
 
 def _check_hands(stages: Sequence[WantedStage]) -> None:
-    """Whoever writes by hand has one witness, who can sign what they saw; none: who asks is it."""
+    """Check that each handwriting party has one witness who can sign; none: the requester."""
     everyone = [one for stage in stages for one in stage.wanted]
     for one in everyone:
         seeing = [other for other in everyone if folded(other.of) == folded(one.person)]
@@ -489,6 +489,6 @@ def _written_one(one: Wanted) -> str:
 
 
 def _quoted(person: str) -> str:
-    """Who is seen by a witness, as it is typed: a name that is no word is a guest's."""
+    """Write a witnessed person's name as typed; one that is no single word is a guest's."""
     is_word = _PERSON.fullmatch(person) is not None and person.casefold() not in _WORDS
     return person if is_word else f'"{person}"'

@@ -26,7 +26,7 @@ _PARTY: Final = re.compile(r"(?:parties\.)?(p[1-9][0-9]{0,2})\.(name|user)")
 
 
 class TableError(ValueError):
-    """What was sent is no table; its text says what is wrong, and where."""
+    """The upload is no table; the text says what is wrong, and where."""
 
 
 def read_table(data: bytes) -> Iterator[list[str]]:

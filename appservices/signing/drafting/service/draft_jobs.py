@@ -1,4 +1,4 @@
-"""What is done outside transactions while a document is prepared: names, boxes."""
+"""Jobs of drafts outside transactions: names, boxes."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Find(ChatJob[Parts]):
         return attrs.evolve(guest, is_by_hand=one.is_by_hand)
 
     def _before(self, one: Invited, invited: Sequence[Invited]) -> Invited:
-        """Who writes by hand, before the witness who was named; else before whoever asks."""
+        """Assign a handwriting party to the named witness, else to the requester."""
         witness = next((other for other in invited if other.of == one.id), None)
         if not one.is_by_hand or witness is None:
             return one

@@ -235,7 +235,7 @@ def only(session: Session, party: str) -> Session:
 
 
 def off_page(session: Session) -> Member | None:
-    """Who is to sign on a page that the draft's file does not have; None: nobody."""
+    """Return a party with a box on a page that the file lacks; None: nobody."""
     pages = session.subject.pages
     is_known = session.has_container or pages > 0
     placed = (one for one in session.members if one.place is not None and is_known)

@@ -1,4 +1,4 @@
-"""Who is to take part in a draft; who writes by hand comes with the witness of it."""
+"""Parties of a draft; a handwriting party comes with their witness."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Invited:
 
 
 def written_member(one: Invited) -> Member:
-    """Who writes by hand: no box is theirs, as their witness signs in the file for both."""
+    """Make a handwriting party: without a box, as their witness signs for both."""
     if one.role is not Role.SIGNER or one.level not in (None, Level.CLICK):
         raise ByHandError("level")
     return Member(
@@ -67,7 +67,7 @@ def written_member(one: Invited) -> Member:
 def with_witnesses(
     invited: Sequence[Invited], stages: Sequence[Stage]
 ) -> tuple[list[Invited], list[Stage]]:
-    """Who takes part; the registrar is the witness of whoever writes by hand, if none is named.
+    """Add witnesses to the parties: the registrar, where none is named.
 
     The witness signs where who writes would, and their signature is in the file.
     """

@@ -73,7 +73,7 @@ def sizes_of(session: Session, cipher: bytes) -> Sequence[PageSize]:
 
 
 def misplaced(session: Session, sizes: Sequence[PageSize], language: str) -> BoxError | None:
-    """Whose box cannot be where it is to be in a draft; None: all can.
+    """Return the party whose box cannot be where a draft has it; None: all can.
 
     Args:
         session: The draft; of one for each of many, each of those is looked at.
@@ -109,7 +109,7 @@ def rules_of(session: Session, language: str) -> tuple[str, ...]:
 
 
 def seats_of(session: Session, language: str) -> Sequence[Seat]:
-    """Who signs in a box of the document, in their order; each with the clauses of their own."""
+    """List the parties with boxes, in their order, each with their own clauses."""
     return [seat for one in session.members if one.field for seat in _seats(session, one, language)]
 
 

@@ -253,7 +253,7 @@ def _kept(
 
 
 def _seen(upload: Upload | SignedUpload | AnyFile, localizer: Localizer) -> Doc:
-    """What was seen of a file."""
+    """Describe a file as it was read."""
     if isinstance(upload, AnyFile):
         return any_file_doc(upload, localizer)
     if isinstance(upload, SignedUpload):
@@ -298,6 +298,6 @@ class ReadList(ChatJob[Parts]):
 
 
 def title_of(filename: str) -> str:
-    """What a document is called by the name of its file."""
+    """Derive a document's title from the name of its file."""
     stem = filename[:-4] if filename.casefold().endswith(".pdf") else filename
     return stem.replace("_", " ").strip()[:TITLE_CHARACTERS_MAX] or filename[:TITLE_CHARACTERS_MAX]

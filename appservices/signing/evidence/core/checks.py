@@ -1,4 +1,4 @@
-"""Whether a record of evidence goes with the signed file: with these two alone, without us."""
+"""Check of an evidence record against the signed file: with these two alone, without us."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _FLAGS_AT: Final = 32
 def problems_of(
     report: bytes, signed: bytes, roots: Sequence[bytes], now: dt.datetime
 ) -> list[str]:
-    """What of a report is not so by the signed file; for a process of its own.
+    """Compare a report with the signed file, in a process of its own; list differences.
 
     Args:
         report: The evidence report, a PDF.
@@ -101,7 +101,7 @@ def read_evidence(report: bytes) -> Evidence:
 
 
 def check_evidence(evidence: Evidence, pdf: bytes, report: Report) -> list[str]:
-    """What of a record is not so by the signed file; empty if all of it is.
+    """Compare a record with the signed file; list differences.
 
     Args:
         evidence: The record.
@@ -191,7 +191,7 @@ def _word_problems(evidence: Evidence, seen: EvidenceIdentified) -> Iterator[str
 
 
 def _word_on(evidence: Evidence, seen: EvidenceIdentified, key: str) -> str:
-    """What has to be said of the holder of a key."""
+    """Return the required statement about the holder of a key."""
     if not seen.about:
         return f"{IDENTIFIED} {evidence.session} {seen.party} {key}"
     party = next((one for one in evidence.parties if one.party == seen.party), None)
@@ -221,13 +221,13 @@ def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
 
 
 def _asked(evidence: Evidence, report: Report) -> list[Signed]:
-    """Who signed in the session: not those who had before, of whom the record says nothing."""
+    """List the signers of the session, without earlier ones that the record leaves out."""
     before = evidence.document.fields_before
     return [one for one in report.signers if one.field not in before]
 
 
 def _own_box(signer: Signed) -> str:
-    """Of whose signature it is: a clause that is signed by itself is the same party's."""
+    """Return the party of a signature; a clause signed separately is the same party's."""
     return signer.field.partition(OF_CLAUSE)[0] if signer.clause else signer.field
 
 

@@ -1,4 +1,4 @@
-"""What somebody without a key writes by hand on a tablet, and the record of what they agreed to.
+"""Handwriting of a person without a key on a tablet, and the record of their consent.
 
 A drawing is lines in whole numbers, never a picture of a stranger's making: whoever shows it draws
 it, and there is nothing in it to be run or decoded. It is no key and proves nothing by itself. What
@@ -51,7 +51,7 @@ Stroke = Annotated[
 
 
 class Drawing(Wire):
-    """What was written by hand.
+    """A handwritten drawing.
 
     Attributes:
         strokes: In the order in which they were written.
@@ -106,7 +106,7 @@ def _path(stroke: tuple[int, ...]) -> str:
 
 
 class HandRecord(Exact):
-    """What somebody agreed to by hand; its canonical JSON is what the witness signs the digest of.
+    """A person's consent by hand; the witness signs the digest of its canonical JSON.
 
     Attributes:
         v: Version, 1.
@@ -158,5 +158,5 @@ class HandRecord(Exact):
 
     @property
     def sha256(self) -> str:
-        """Of those bytes."""
+        """SHA-256 of those bytes."""
         return encode_base64(hashlib.sha256(self.signed).digest())

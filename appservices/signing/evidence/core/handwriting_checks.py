@@ -1,4 +1,4 @@
-"""Whether what a record of evidence says of handwriting goes with what its witness signed."""
+"""Check of handwriting in an evidence record against what its witness signed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_HAND = "S0"
 
 
 def hand_problems(evidence: Evidence, report: Report) -> Iterator[str]:
-    """What of the handwriting in a record is not so; approvals themselves are checked elsewhere.
+    """List false facts on handwriting in a record; approvals are checked elsewhere.
 
     Args:
         evidence: The record.
@@ -74,7 +74,7 @@ def _answers(evidence: Evidence, party: str) -> dict[str, bool]:
 
 
 def _approved(evidence: Evidence, party: str) -> Iterator[ShownHand]:
-    """What a witness has approved of what was written by hand."""
+    """List the handwriting that a witness approved."""
     for given in evidence.approvals:
         if given.party != party:
             continue

@@ -1,4 +1,4 @@
-"""What is known of how a document was signed: the record inside an evidence report.
+"""Record of how a document was signed, inside an evidence report.
 
 It stands in a report (PDF/A-3) as ``evidence.json``, for machines; what the pages say is made from
 it. Everything in it can be checked with the signed file alone: ``evidence_checks``. It has no
@@ -53,7 +53,7 @@ Id = Annotated[str, Field(max_length=100)]
 
 
 class EvidenceDocument(Wire):
-    """What was to be signed.
+    """The document to be signed.
 
     Attributes:
         title: As the parties saw it; empty: the service never knew it.
@@ -144,7 +144,7 @@ class EvidenceEvent(Wire):
 
 
 class EvidenceApproval(Wire):
-    """What a person approved, as ``veche.access.approvals`` exports it, and whose it is.
+    """A person's approval, as ``veche.access.approvals`` exports it, and its owner.
 
     Attributes:
         party: Whose.
@@ -174,7 +174,7 @@ class EvidenceApproval(Wire):
 
 
 class EvidenceLog(Wire):
-    """That a certificate stands in the log of acts.
+    """Proof that a certificate is in the log of acts.
 
     Attributes:
         entry: The leaf.
@@ -224,7 +224,7 @@ class EvidenceDelegation(Wire):
 
 
 class EvidenceIdentified(Wire):
-    """That somebody has seen who a signer is, and said so with their key.
+    """A registrar's signed statement that they identified a signer.
 
     Attributes:
         party: The signer.
@@ -250,12 +250,12 @@ class EvidenceIdentified(Wire):
 
     @property
     def line(self) -> str:
-        """Who has seen it, as the certificate names them."""
+        """Registrar, as the certificate names them."""
         return registrar_line(self.by_name, self.by, self.by_organisation)
 
 
 class EvidenceHand(Wire):
-    """That somebody without a key has agreed by hand, before a witness who signs with theirs.
+    """A consent by hand of a person without a key, signed by their witness.
 
     Attributes:
         party: Who wrote, at level S0.
@@ -391,7 +391,7 @@ def delegation_of(session: str, party: str, user: str | None) -> str:
 
 
 def registrar_line(name: str, person: str, organisation: str) -> str:
-    """Who has identified somebody, as a certificate names them.
+    """Return the registrar's name as in a certificate.
 
     Args:
         name: As people know them.

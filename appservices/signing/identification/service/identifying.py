@@ -143,7 +143,7 @@ def revoke(scene: Conversation, one: Identification) -> Identification:
 
 
 def seen_of(scene: Conversation, person: UserId, name: str, nonce: str) -> Identified | None:
-    """Who has identified the holder of the key that gave an approval; None: nobody that counts.
+    """Return the registrar who identified the key's holder; None: nobody that counts.
 
     Args:
         scene: The transaction.
@@ -161,7 +161,7 @@ def seen_of(scene: Conversation, person: UserId, name: str, nonce: str) -> Ident
 
 
 def word_of(one: Identification, name: str) -> str:
-    """What the registrar says, for programs: of whom, by which name, with which key."""
+    """Build the registrar's statement for programs: person, name, key."""
     return identification_of(one.id, one.person, name, one.key_id or "")
 
 

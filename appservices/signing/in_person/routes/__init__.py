@@ -1,1 +1,1 @@
-"""What a guest's phone and a tablet ask over HTTP."""
+"""HTTP routes for a guest's phone and a tablet."""

@@ -1,4 +1,4 @@
-"""What a guest's phone asks before it can sign, and the screen that shows the code for it.
+"""Routes for a guest's phone before it can sign, and for the screen with its code.
 
 Who asks is known by the token of the code's link (``Veche-Meeting``), which one phone may use.
 """

@@ -1,4 +1,4 @@
-"""What a tablet of the office asks on which somebody writes by hand, who has no phone.
+"""Routes for an office's tablet, on which people without a phone write by hand.
 
 Who asks is known by the token of the link (``Veche-Meeting``) and, once it came in, by the secret
 that the tablet has made (``Veche-Tablet``) and forgets when it is closed.

@@ -1,4 +1,4 @@
-"""What a registrar is asked in the course of a meeting: one question at a time, the newest."""
+"""Questions to a registrar during a meeting: one at a time, the newest."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def ask(
 
 
 def what_of(meeting: Meeting) -> str:
-    """What is said of a meeting, for programs: which guest, and the key of which phone."""
+    """Describe a meeting for programs: the guest, and the key of the phone."""
     key = fingerprint(meeting.public_key or b"")
     return f"{IDENTIFIED} {meeting.session_id} {meeting.party} {key}"
 

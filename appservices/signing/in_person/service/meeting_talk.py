@@ -1,4 +1,4 @@
-"""What a registrar says of a guest: that they are here, which document they show, who they are."""
+"""A registrar's statements on a guest: that they are here, their document, who they are."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def came(scene: Conversation, meeting: Meeting, session: Session, member: Member
 
 
 def left(scene: Conversation, meeting: Meeting, session: Session, member: Member) -> None:
-    """Who holds the phone does not want to go on: tell the registrar."""
+    """Tell the registrar that the guest does not want to go on."""
     person = meeting.registrar
     room_id = scene.chat_of(person)
     if room_id is not None:
@@ -129,7 +129,7 @@ def answered(scene: Conversation, answered: Answered) -> None:
 def _done(
     scene: Conversation, met: Met, purpose: Mapping[str, Any], choice: str, nonce: str | None
 ) -> None:
-    """What a registrar has chosen, in a meeting that goes on.
+    """Apply a registrar's choice, in a meeting that goes on.
 
     Raises:
         RefusedError: It is not done, and nothing has changed.

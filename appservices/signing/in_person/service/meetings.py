@@ -233,7 +233,7 @@ def link_of(parts: Parts, meeting: Meeting, session: Session, *, is_screen: bool
 
 
 def told_of(scene: Conversation, meeting: Meeting, member: Member) -> dict[str, Any]:
-    """What each view of a meeting has."""
+    """Build the fields that each view of a meeting has."""
     return {
         "state": meeting.state.value,
         "name": member.name,

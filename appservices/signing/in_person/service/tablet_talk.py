@@ -1,4 +1,4 @@
-"""What a registrar is asked when somebody writes by hand on a tablet of the office."""
+"""Questions to a registrar when somebody writes by hand on an office's tablet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has no phone, at a tablet of the office: it comes in by a link, and what is written on it.
+"""Tablets of an office for people without a phone: entry by a link, and the handwriting.
 
 The tablet has no key and no account. It shows that it is the one that came in by a secret that it
 makes and keeps in its memory alone; closed, it is a stranger. What is said on it is told to the
@@ -236,7 +236,7 @@ def confirm_refusal(
 
 
 def said_of(scene: Conversation, meeting: Meeting) -> Mapping[str, Any] | None:
-    """What was written or said on the tablet of a meeting; None: nothing."""
+    """Return what was written or said on a meeting's tablet; None: nothing."""
     return store.said_in(scene.txn, scene.vault, meeting.id)
 
 

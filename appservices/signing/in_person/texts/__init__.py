@@ -1,1 +1,1 @@
-"""What registrars read and say of somebody who signs in person."""
+"""Texts for registrars about people who sign in person, and their statements."""

@@ -1,4 +1,4 @@
-"""What a registrar reads when somebody writes by hand on a tablet, and says with their key."""
+"""Texts for a registrar when somebody writes by hand, and the statement they sign."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def refusal_doc(session: Session, member: Member, meeting: Meeting, localizer: L
 def refusal_text(
     session: Session, member: Member, reason: tuple[str, str], localizer: Localizer
 ) -> str:
-    """What a registrar says with their key of somebody who declined before them."""
+    """Write a registrar's signed statement on somebody who declined before them."""
     code, words = reason
     said = localizer.text(REASONS[code]) if code in REASONS else ""
     why = f"{said}: “{words}”" if words else said
@@ -117,7 +117,7 @@ def refusal_text(
 
 
 def over_doc(member: Member, localizer: Localizer) -> Doc:
-    """That the time for a witness's signature is over."""
+    """Say that the time for a witness's signature is over."""
     words = localizer.text(
         "The time is over: nothing that was written or said for {name} counts. When they are still"
         " with you, begin anew with a new code.",

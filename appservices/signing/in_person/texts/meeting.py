@@ -1,4 +1,4 @@
-"""What a registrar reads when somebody signs in person, and what their key says of them."""
+"""Texts for a registrar when somebody signs in person, and the statement they sign."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def code_doc(
 
 
 def here_doc(waiting: Sequence[tuple[Session, Member]], localizer: Localizer) -> Doc:
-    """Who waits to sign in person before somebody."""
+    """List the people who wait to sign in person before somebody."""
     if not waiting:
         words = localizer.text(
             "Nobody waits to sign in person before you. When you say who signs, put people"
@@ -72,7 +72,7 @@ def attest_doc(session: Session, member: Member, code: str, localizer: Localizer
 
 
 def other_name_doc(member: Member, typed: str, localizer: Localizer) -> Doc:
-    """That another name was written than the document has."""
+    """Say that the written name differs from that in the document."""
     words = localizer.text(
         "The document was made for {name}, not for {typed}. Write the name again; if it is somebody"
         " else, stop, and have the document made anew.",
@@ -85,7 +85,7 @@ def other_name_doc(member: Member, typed: str, localizer: Localizer) -> Doc:
 def attested_text(
     session: Session, member: Member, papers: Papers, code: str, localizer: Localizer
 ) -> str:
-    """What a registrar says with their key; it stands in the evidence."""
+    """Write the text that a registrar signs; it becomes part of the evidence."""
     seen = localizer.text(SEEN[papers], name=member.name)
     here = localizer.text(
         "{name} is with me and holds the phone that shows {code}. On it they sign “{title}” (code"
@@ -99,7 +99,7 @@ def attested_text(
 
 
 def identified_doc(member: Member, localizer: Localizer) -> Doc:
-    """That a guest can sign now."""
+    """Say that a guest can sign now."""
     words = localizer.text(
         "{name} can read and sign on their phone now. The certificate says that you have identified"
         " them.",
@@ -109,7 +109,7 @@ def identified_doc(member: Member, localizer: Localizer) -> Doc:
 
 
 def meeting_refused_doc(member: Member, localizer: Localizer) -> Doc:
-    """That nobody signs by this code."""
+    """Say that nobody signs by this code."""
     words = localizer.text(
         "Nobody signs by this code. When it is {name}, begin anew with a new one.", name=member.name
     )
@@ -117,7 +117,7 @@ def meeting_refused_doc(member: Member, localizer: Localizer) -> Doc:
 
 
 def left_doc(member: Member, localizer: Localizer) -> Doc:
-    """That who holds the phone does not want to go on."""
+    """Say that the guest does not want to go on."""
     words = localizer.text(
         "The person with the phone that opened the code for {name} does not want to go on.",
         name=member.name,
@@ -126,7 +126,7 @@ def left_doc(member: Member, localizer: Localizer) -> Doc:
 
 
 def over_doc(member: Member, localizer: Localizer) -> Doc:
-    """That it is too late for a meeting."""
+    """Say that it is too late for a meeting."""
     words = localizer.text(
         "This code is too old, or there is a newer one, or {name} was identified before. Show them"
         " a new code if they still have to sign.",

@@ -1,4 +1,4 @@
-"""What is said to a provider of remote signatures: bodies and answers of the CSC API, v1 and v2.
+"""Protocol with a provider of remote signatures: bodies and answers of the CSC API, v1 and v2.
 
 Only hashes go there. An authorisation (SAD) is bound to the hashes that it is for, whatever level
 the provider asks (SCAL2), so that it signs nothing else.
@@ -47,7 +47,7 @@ class ProviderRefusedError(RefusedError):
 
 
 class Version(enum.Enum):
-    """Of the API; the value is what ``specs`` begins with."""
+    """Version of the API; the value is the start of ``specs``."""
 
     V1 = "1."
     V2 = "2."
@@ -230,7 +230,7 @@ def signatures_of(answer: Json, count: int) -> Sequence[bytes]:
 
 
 def said(value: object) -> str:
-    """What a provider said, as fit to show."""
+    """Clean a provider's text for display."""
     return showable(str(value)).replace("\n", " ")[:TEXT_CHARACTERS_MAX]
 
 

@@ -1,4 +1,4 @@
-"""What all who sign a document can compare: its code, and who signs in which order."""
+"""Facts that all signers of a document can compare: its code, and who signs in which order."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ DIGEST: Final = Prehashed(hashes.SHA256())
 
 
 class KeyHome(enum.Enum):
-    """What holds a key; the value is the level of signing.md §2 that its signatures have at most.
+    """The place of a key; the value is the highest level (signing.md §2) of its signatures.
 
     Whether a signature is qualified in the sense of a law depends on who issued the certificate,
     which this does not say.
@@ -64,12 +64,12 @@ class Credential:
 
     @property
     def name(self) -> str:
-        """Whom the certificate names."""
+        """Name in the certificate."""
         return name_of(self.certificate)
 
 
 def name_of(certificate: Certificate) -> str:
-    """Whom a certificate names."""
+    """Return the name in a certificate."""
     subject = certificate.subject
     found = subject.get_attributes_for_oid(NameOID.COMMON_NAME) or list(subject)
     return str(found[0].value) if found else "?"
@@ -80,7 +80,7 @@ class SignatureProvider(Protocol):
 
     @property
     def credential(self) -> Credential:
-        """Whose key it is."""
+        """Credential of the key's holder."""
 
     async def sign(self, digest: bytes) -> bytes:
         """Sign a SHA-256: ECDSA in DER, or RSA with PKCS #1 v1.5.

@@ -1,4 +1,4 @@
-"""What all routes of organisations share: the transaction of a request."""
+"""Shared parts of all routes of organisations: the transaction of a request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`
 
 
 class CalledSigning(Signing, Protocol):
-    """What routes of organisations need of it beside."""
+    """The further methods of the service that routes of organisations need."""
 
     webhooks: Webhooks | None
 

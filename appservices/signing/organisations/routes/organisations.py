@@ -1,4 +1,4 @@
-"""What organisations ask over HTTP, by their keys: to have documents signed, and what became."""
+"""HTTP routes of organisations, by their keys: have documents signed, and see the results."""
 
 from __future__ import annotations
 

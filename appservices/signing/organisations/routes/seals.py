@@ -23,7 +23,7 @@ SEAL_LIMIT: Final = Limit(burst=500, per_s=100)
 
 
 class Signing(Protocol):
-    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+    """The methods of ``appservices.signing.bot.Signing`` that the routes need."""
 
     pool: SigningPool
     seals: Seals
@@ -45,7 +45,7 @@ class SealRoutes:
         summary="The organisation's seal: what a file needs beside the signature",
     )
     async def view(self, call: Call) -> SealView:
-        """What whoever prepares a file has to know."""
+        """Return the facts that a client needs to prepare a file."""
         organisation, signing = self._organisation(call), self._signing
         return await signing.pool.run(signing.seals.view, organisation, call.now_ms)
 

@@ -34,7 +34,7 @@ _NO_SUCH = "Your organisation has no such session"
 
 @attrs.frozen
 class Asked:
-    """What an organisation asked for, by one of its keys of idempotency.
+    """An organisation's request, by one of its idempotency keys.
 
     Attributes:
         caller: Id of the organisation.
@@ -118,7 +118,7 @@ def state_view(scene: Conversation, session: Session) -> SessionState:
 
 
 def name_of(scene: Conversation, caller: str) -> str:
-    """What people know an organisation by.
+    """Return the name by which people know an organisation.
 
     Raises:
         RefusedError: It has no seal here.

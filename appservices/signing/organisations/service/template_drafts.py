@@ -45,7 +45,7 @@ class Made:
 
 @attrs.frozen
 class Options:
-    """What an organisation chooses of a session whose document a template makes.
+    """An organisation's options for a session whose document a template makes.
 
     Attributes:
         title: Of the session.
@@ -110,7 +110,7 @@ def draft_of(
 
 
 def options_of(body: SessionBody) -> Options:
-    """What an organisation chose of one session."""
+    """Return the organisation's options of one session."""
     return Options(
         title=body.title,
         filename=body.filename,
@@ -149,7 +149,7 @@ def made_of(parts: Parts, name: str, body: SessionBody, caller: str, now_ms: int
 
 
 def _not_theirs(template: Template, body: SessionBody) -> Iterable[Problem]:
-    """What a template says itself, and an organisation cannot say otherwise."""
+    """List fields that the template fixes, and an organisation cannot change."""
     own = {"stages": (), "clauses": (), "level": template.level_min, "effect": template.effect}
     for field, value in own.items():
         if field in body.model_fields_set and getattr(body, field) != value:

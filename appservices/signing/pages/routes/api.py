@@ -17,7 +17,7 @@ API: Final = Api(
 
 
 class Signing(Protocol):
-    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+    """The methods of ``appservices.signing.bot.Signing`` that the routes need."""
 
     pool: SigningPool
 

@@ -1,4 +1,4 @@
-"""What a party's page asks to let somebody else act in their place, or to act themselves again."""
+"""Routes by which a party's page lets somebody else act, or acts itself again."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class DelegationRoutes(PartyCalls):
         return await self._unless_refused("signing.delegate", work, call)
 
     async def _other(self, typed: str, me: UserId) -> Other:
-        """Whom somebody means.
+        """Look up the person who was typed.
 
         Raises:
             DelegationError: There is nobody of that name.

@@ -1,4 +1,4 @@
-"""What the page of many documents asks: which ones wait for a person, and one approval of all.
+"""Routes for the page of many documents: those that wait, and one approval of all.
 
 Each is signed and handed in as if it were alone: certificates and signatures have one way.
 """

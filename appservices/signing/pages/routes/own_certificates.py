@@ -1,4 +1,4 @@
-"""What a party asks who signs with a certificate of their own: telling it, and approving it."""
+"""Routes for a party with a certificate of their own: announcing and approving it."""
 
 from __future__ import annotations
 

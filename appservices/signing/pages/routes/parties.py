@@ -1,4 +1,4 @@
-"""What a party's page asks: the session, its files, a certificate, and to have signed.
+"""Routes for a party's page: the session, its files, a certificate, signing.
 
 Who asks is known by the token of the party's link, which shows and downloads. To sign or to
 decline takes what the person's own device key has signed.
@@ -343,7 +343,7 @@ class PartyRoutes(PartyCalls):
         summary="A page refuses what it got of a file that the service does not see",
     )
     def doubt(self, txn: Cursor, call: Call) -> Nothing:
-        """Whoever asks for the signatures is told."""
+        """Tell the requester of a doubt."""
         body: DoubtBody = call.body
         about = f"{call.path_args['session']} {body.party} {body.revision} {body.fault}"
         scene = self._conversation(txn, call, f"doubt {about}")

@@ -1,4 +1,4 @@
-"""What people who are signed in ask on the pages.
+"""Routes for people who are signed in on the pages.
 
 To have a document signed that the service never sees, and to have one of theirs deleted.
 """
@@ -81,7 +81,7 @@ class BlindRoutes:
         summary="The document's ciphertext, whose digest the draft has",
     )
     def put_blind(self, txn: Cursor, call: Call) -> BlindState:
-        """What it is, nobody here can tell."""
+        """Store a document that nobody here can read."""
         seconds = self._signing.host.reactor.seconds()
         wait_ms = self._bytes.spend(call.address, seconds, len(call.body))
         if wait_ms:
@@ -133,7 +133,7 @@ class BlindRoutes:
         summary="Who somebody is in a document whose key they have by the requester's link",
     )
     def link(self, txn: Cursor, call: Call) -> LinkView:
-        """What their page goes on with, as with a link of the bot."""
+        """Return the link with which the person's page goes on, as with a link of the bot."""
         scene = self._conversation(txn, call, "link")
         session = sessions.read(txn, scene.vault, call.path_args["session"])
         if session is None or session.sent_at_ms is None:

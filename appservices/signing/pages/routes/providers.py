@@ -1,4 +1,4 @@
-"""What a party's page asks who signs at a provider of remote signatures: digests alone go there.
+"""Routes for a party who signs at a provider of remote signatures; it gets digests alone.
 
 What a person says to the provider is in the body of one request and in the one that is made of it;
 it is in no log, no row and no error.
@@ -112,7 +112,7 @@ class ProviderRoutes(PartyCalls):
         summary="What the person has to say to the provider; if it needs a code, that is sent",
     )
     async def begin(self, call: Call) -> FieldsView:
-        """Of the certificate that they have approved."""
+        """Begin with the certificate that they have approved."""
         ready = await self._ready(call)
         client, remote = await self._remote(ready)
         if any(one.is_challenge for one in remote.fields):
@@ -139,7 +139,7 @@ class ProviderRoutes(PartyCalls):
         summary="What belongs into the file beside a signature; an older order ends",
     )
     async def prepare(self, call: Call) -> OrderView:
-        """What says that no certificate was revoked is fetched now."""
+        """Fetch proofs that no certificate was revoked, and prepare the order."""
         ready = await self._ready(call)
         chain = (ready.issued.certificate, *ready.issued.above)
         known = [one for one in map(read_certificate, chain) if one is not None]

@@ -1,4 +1,4 @@
-"""What anybody may ask without signing in: certificates, lists, time stamps."""
+"""Routes without sign-in: certificates, lists, time stamps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NO_SUCH: Final = "There is no such file here"
 
 
 class Signing(Protocol):
-    """What the routes need of the service."""
+    """The methods of the service that the routes need."""
 
     authorities: Authorities
     pool: SigningPool

@@ -1,4 +1,4 @@
-"""What whoever asks for signatures does with their documents on their page, as in the chat."""
+"""Routes by which requesters manage their documents on their page, as in the chat."""
 
 from __future__ import annotations
 

@@ -161,13 +161,13 @@ def _party(
 
 
 def _witnessed_by(session: Session, member: Member, signature: Signature | None) -> str | None:
-    """Who has signed as the witness of what a party wrote by hand."""
+    """Return the witness who signed for a party's handwriting."""
     witness = witness_of(session, member)
     return None if witness is None or signature is None else witness.name
 
 
 def _written(scene: Conversation, writer: Member | None) -> WrittenView | None:
-    """What a witness has to see before they sign."""
+    """Return the view that a witness has to see before they sign."""
     if writer is None or writer.written is None:
         return None
     meeting = meetings.of_id(scene.txn, writer.written.meeting)

@@ -1,4 +1,4 @@
-"""Whether what somebody hands in is exactly their signature, and nothing else.
+"""Check that an upload adds exactly a party's signature, and nothing else.
 
 The file is put together from what is kept and what came, and read as strictly as a verdict reads
 it: one signature more, in the box of the party, and one after it in the box of each clause that
@@ -74,7 +74,7 @@ _WHY: Final[Mapping[Reason, str]] = MappingProxyType(
 
 @attrs.frozen
 class Expected:
-    """What a signature has to be.
+    """The requirements on a signature.
 
     Attributes:
         fields: Name of the party's box, then those of their clauses, in the order in which they

@@ -64,7 +64,7 @@ def grown(file: DataFile, additions: Sequence[bytes]) -> bytes:
 
 
 def added(before: bytes, after: bytes) -> bytes:
-    """What is in a container that was not, or not so, in the one before.
+    """Return the entries that a container adds to, or changes in, the one before.
 
     Args:
         before: Of ``begun``.

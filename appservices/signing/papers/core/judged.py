@@ -34,6 +34,6 @@ def judged_file(data: bytes, roots: Sequence[bytes], now_ms: int) -> Report:
 
 
 def trusted(roots: Sequence[bytes], now_ms: int) -> Trusted:
-    """What is trusted at a moment; arguments as of ``judged``."""
+    """Return the trusted roots at a moment; arguments as of ``judged``."""
     now = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC)
     return Trusted.by_encoded(roots, now)

@@ -1,4 +1,4 @@
-"""What becomes of a file that somebody wants to have signed: taken, with remarks, or refused."""
+"""Intake of a file to be signed: taken, with remarks, or refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIMITS: Final[Mapping[str, int]] = {
 
 
 class Note(enum.Enum):
-    """What was changed in an upload, for whoever sent it to look at before it is sent on."""
+    """A change in an upload, for the sender to check before it is sent on."""
 
     FORM = "form"
     """Its form was filled in for good."""
@@ -215,5 +215,5 @@ def refusal_text(catalogue: Catalogue, language: str, error: UploadError | TooLa
 
 
 def note_texts(catalogue: Catalogue, language: str, notes: Iterable[Note]) -> list[str]:
-    """What was changed or is to be known, a sentence each, for whoever sent it."""
+    """Write the changes and remarks for the sender, a sentence each."""
     return [catalogue.text(language, _NOTES[note]) for note in notes]

@@ -199,7 +199,7 @@ _MEANS: Final[Mapping[str, str]] = {"p256": "by_key", "webauthn": "by_passkey", 
 def report_data(
     evidence: Evidence, catalogue: Catalogue, language: str, time_zone: str
 ) -> dict[str, Any]:
-    """What the typst source of a report gets.
+    """Build the data for the typst source of a report.
 
     Args:
         evidence: The record.
@@ -335,7 +335,7 @@ class _Report:
         return self._text(_IDENTIFIED, name=seen.line, papers=papers)
 
     def _hand(self, hand: EvidenceHand) -> dict[str, str]:
-        """What somebody wrote by hand, drawn, with whose word it is."""
+        """Return a handwritten signature as a drawing, with its witness."""
         record, name = record_in(hand), self._name(hand.party)
         time = self._time(record.written_at_ms)
         witness = self._name(hand.witness)

@@ -43,7 +43,7 @@ _STAGE_SOME: Final = N_("Stage {at}: {names}; enough of them: {need}.")
 
 @attrs.frozen
 class Sheet:
-    """What the page of signatures says besides the names.
+    """The content of the page of signatures besides the names.
 
     Attributes:
         title: Of the document.
@@ -76,7 +76,7 @@ def sheet_words(catalogue: Catalogue, sheet: Sheet) -> dict[str, str]:
 def stage_words(
     catalogue: Catalogue, language: str, at: int, names: Sequence[str], need: int | None
 ) -> str:
-    """Who acts in a stage, in a sentence.
+    """State in a sentence who acts in a stage.
 
     Args:
         catalogue: Has the texts of this package.
@@ -99,12 +99,12 @@ def role_word(catalogue: Catalogue, language: str, role: str) -> str:
 
 
 def hand_words(catalogue: Catalogue, language: str, name: str) -> str:
-    """What stands in the box of who has no key, and signs by hand before somebody."""
+    """Write the box of a person without a key who signs by hand before a witness."""
     return catalogue.text(language, "By hand, without a key; witness: {name}", name=name)
 
 
 def clause_words(catalogue: Catalogue, language: str, clause: str, title: str) -> str:
-    """What is signed in the box of a clause."""
+    """Write the box of a clause."""
     return catalogue.text(language, "Clause {clause}: {title}", clause=clause, title=title)
 
 

@@ -1,1 +1,1 @@
-"""What pages and programs of parties say over HTTP."""
+"""HTTP bodies of pages and programs of parties."""

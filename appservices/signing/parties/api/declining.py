@@ -1,4 +1,4 @@
-"""What is said over HTTP by a party who declines to sign."""
+"""HTTP bodies of a party who declines to sign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said over HTTP when a party of a session lets somebody else act, or takes that back.
+"""HTTP bodies by which a party lets somebody else act, or takes that back.
 
 Source: design of Veche, signing §5.3.
 """
@@ -18,7 +18,7 @@ TYPED_CHARACTERS_MAX: Final = 300
 
 
 class AskDelegationBody(Wire):
-    """What a party's device key has to sign to let somebody else act.
+    """A request for the approval that a party's device key signs to delegate.
 
     Attributes:
         party: Who.
@@ -31,7 +31,7 @@ class AskDelegationBody(Wire):
 
 
 class AskedDelegationView(Wire):
-    """What has to be signed.
+    """The approval to sign.
 
     Attributes:
         asked: An ``AskedApproval`` of kind ``mandate``.

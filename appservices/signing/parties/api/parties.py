@@ -1,4 +1,4 @@
-"""What a party's page and program ask in a session: views, questions, certificates, signatures.
+"""HTTP bodies of a party in a session: views, questions, certificates, signatures.
 
 Files and increments travel as ciphertext; its key is in a party's link, never in an answer.
 """
@@ -77,7 +77,7 @@ class StageView(Wire):
 
 
 class WrittenView(Wire):
-    """What somebody wrote by hand, for the witness who is to sign that they saw it.
+    """The handwriting that a witness has to confirm by signing.
 
     Attributes:
         record: All that they agreed to.
@@ -135,7 +135,7 @@ class ClauseClaim(Wire):
 
 
 class RevisionView(Wire):
-    """What somebody added to the file.
+    """An addition of a party to the file.
 
     Attributes:
         number: From 1.
@@ -164,7 +164,7 @@ class RevisionView(Wire):
 
 
 class ProofsView(Wire):
-    """What a signer's revision needs beside their certificate.
+    """The proofs that a signer's revision needs beside their certificate.
 
     Attributes:
         certificates: DER: the root, who issues certificates, and who stamps, unless somebody
@@ -294,7 +294,7 @@ class AskBody(Wire):
 
 
 class AskedView(Wire):
-    """What the person's device key is to sign.
+    """The approval that the person's device key has to sign.
 
     Attributes:
         asked: ``AskedApproval``, to be signed exactly; its ``shown`` has all that is shown.

@@ -116,7 +116,7 @@ class FieldsView(Wire):
 
 
 class SaidField(Wire):
-    """What the person says.
+    """A value from the person.
 
     Attributes:
         id: Of the field.

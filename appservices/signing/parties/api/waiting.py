@@ -1,4 +1,4 @@
-"""What is said over HTTP of all that waits for a person, and of signing many at once."""
+"""HTTP bodies for all that waits for a person, and for signing many documents at once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PrivateParty(Wire):
 
 
 class WaitingList(Wire):
-    """What waits for a person.
+    """The documents that wait for a person.
 
     Attributes:
         documents: Those that can be signed by one approval, the oldest first.
@@ -89,7 +89,7 @@ class ListedParty(Wire):
 
 
 class AskListBody(Wire):
-    """What is about to be approved of several documents.
+    """A request for one approval of several documents.
 
     Attributes:
         read: Whether all pages of all were on the screen, or the person has read them elsewhere.
@@ -119,7 +119,7 @@ class LeftOutView(Wire):
 
 
 class AskedListView(AskedView):
-    """What the person's device key is to sign, once for all documents.
+    """The approval that the person's device key signs once for all documents.
 
     Attributes:
         left_out: Those that are not in it.

@@ -1,4 +1,4 @@
-"""What parties and the requester do in a session, and what follows from it.
+"""Acts of parties and of the requester in a session, and their effects.
 
 Every function here gets a session that is locked, in the transaction of its scene, and returns it
 as it is kept afterwards. What is refused raises and changes nothing.

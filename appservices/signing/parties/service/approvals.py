@@ -1,4 +1,4 @@
-"""What a party is about to approve: told exactly, so that their key signs this and nothing else."""
+"""Exact facts of a party's approval, so that their key signs this and nothing else."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def shown_of(session: Session, member: Member, body: AskBody) -> SignatureShown:
 
 
 def facts_of(session: Session, member: Member) -> ShownDocument:
-    """What is shown of a document, whatever else is signed with it."""
+    """Return the facts that are shown of a document, whatever else is signed with it."""
     paper, subject = session.paper, session.subject
     assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     return ShownDocument(
@@ -111,7 +111,7 @@ def facts_of(session: Session, member: Member) -> ShownDocument:
 
 
 def _hand(session: Session, member: Member) -> ShownHand | None:
-    """What a witness has seen somebody write by hand; None: they are no witness of that."""
+    """Return the handwriting that a witness saw; None: they are no witness."""
     writer = writer_of(session, member)
     return None if writer is None or writer.written is None else writer.written.shown
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Other:
-    """Whom a party lets act.
+    """The person whom a party lets act.
 
     Attributes:
         user: Their account.
@@ -145,7 +145,7 @@ def delegate(
 def shown_in_chat(
     scene: Conversation, session: Session, member: Member, user: UserId | None, language: str
 ) -> MandateShown:
-    """What is approved when a party says it in their chat, until they take it back.
+    """Describe a delegation that a party approves in their chat; valid until revoked.
 
     It stands in a question, which is kept in clear: so it has neither title nor names. Those are
     in the words above the question.
@@ -167,7 +167,7 @@ def shown_in_chat(
 
 
 def what_of(session: Session, member: Member, user: UserId | None) -> str:
-    """What is approved, for programs: whose place in which session, and who is to act there."""
+    """Describe a delegation for programs: party, session, delegate."""
     return delegation_of(session.id, member.id, user)
 
 

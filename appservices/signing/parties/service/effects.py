@@ -1,4 +1,4 @@
-"""What the table of sessions says that has to be done, done in the transaction of its cause."""
+"""Effects from the table of sessions, carried out in the transaction of their cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows when somebody revokes a key: what it has approved and nobody has signed yet.
+"""Effects of a revoked key on what it approved and nobody has signed yet.
 
 Nothing of it counts any more, wherever it is handed in: that is looked at there. Here certificates
 by which nothing was signed are revoked, as their keys are in browsers and could sign elsewhere; and

@@ -58,7 +58,7 @@ PURPOSE: Final = b"veche.signing.waiting"
 
 
 def waiting_for(scene: Conversation, person: UserId) -> list[tuple[Session, Member]]:
-    """What waits for a person, the oldest first, at most ``LOOKED_AT_MAX``."""
+    """List what waits for a person, oldest first, at most ``LOOKED_AT_MAX``."""
     ids = sessions.waiting_for(scene.txn, person, LOOKED_AT_MAX)
     found: list[tuple[Session, Member]] = []
     for session_id in ids:

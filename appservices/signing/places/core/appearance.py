@@ -19,7 +19,7 @@ __all__ = ["appearance", "look_of", "look_that_fits", "name_to_show"]
 
 
 def look_of(catalogue: Catalogue, language: str, role: str, level: str, *, title: str = "") -> Look:
-    """What a signature shows besides the name and the time.
+    """Return the parts that a signature shows besides the name and the time.
 
     Args:
         catalogue: Has the texts of ``appservices.signing.papers``.

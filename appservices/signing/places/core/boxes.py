@@ -177,7 +177,7 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 @attrs.frozen
 class Seating:
-    """Who signs where.
+    """The place of each signer.
 
     Attributes:
         free: Boxes on pages as they are.

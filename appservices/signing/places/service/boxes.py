@@ -90,7 +90,7 @@ def with_signature_boxes(
 
 
 def _seated(seats: Sequence[Seat], sheet: Sheet, pages: Pages) -> tuple[Seating, dict[int, Insert]]:
-    """Who signs where, and the frames at the feet of pages."""
+    """Return the place of each signer, and the frames at the feet of pages."""
     plan = seating(seats, pages.sizes, pages.tight)
     feet = {page: _foot(held, sheet, pages.sizes[page]) for page, held in plan.at_foot.items()}
     # Names that take more lines than there are: these have to sign at the end.

@@ -56,7 +56,7 @@ class Insert:
 
 @attrs.frozen
 class Pages:
-    """What is known of a document's pages.
+    """The known facts about a document's pages.
 
     Attributes:
         sizes: Of each.
@@ -73,7 +73,7 @@ def page_sizes(pdf: bytes) -> tuple[PageSize, ...]:
 
 
 def read_pages(pdf: bytes) -> Pages:
-    """What is known of the pages; what runs in the sandbox."""
+    """Read the facts of the pages; runs in the sandbox."""
     import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox draws
 
     with pikepdf.open(io.BytesIO(pdf)) as document:
@@ -83,7 +83,7 @@ def read_pages(pdf: bytes) -> Pages:
 
 
 def _size(page: pikepdf.Page) -> PageSize:
-    """What is shown of a page: what its two boxes share; the larger one if they share none."""
+    """Return the visible size of a page: where its two boxes overlap, else the larger one."""
     media, crop = _edges(page.mediabox), _edges(page.cropbox)
     left, bottom = max(media[0], crop[0]), max(media[1], crop[1])
     right, top = min(media[2], crop[2]), min(media[3], crop[3])

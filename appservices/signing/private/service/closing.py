@@ -72,7 +72,7 @@ def check(body: RevisionView, parts: Parts, now_ms: int) -> int:
 
 
 def claimed(body: RevisionView) -> tuple[bytes, bytes]:
-    """What a page hands in of a signature in a file that is not seen: it, and what it covers.
+    """Return a page's signature in an unseen file, and the part that it covers.
 
     Raises:
         BadSignatureError: The size is not that of the increment.

@@ -55,7 +55,7 @@ NO_SUCH: Final = "There is no such document here, or it is not yours to see"
 
 @attrs.frozen
 class Asked:
-    """Who asks for a draft, and by which key of idempotency.
+    """The requester of a draft, with their idempotency key.
 
     Attributes:
         person: Their account.
@@ -165,7 +165,7 @@ def state_view(scene: Conversation, session: Session) -> BlindState:
 
 
 def link_of(scene: Conversation, session: Session, person: UserId) -> LinkView:
-    """What lets a person's page ask as a party of a document.
+    """Return the link by which a person's page acts as a party of a document.
 
     Of somebody who takes part twice, which a delegate can, it is the place that is newest.
 
@@ -223,7 +223,7 @@ def _in_container(scene: Conversation, session: Session) -> Session:
 
 
 def _invited(scene: Conversation, person: UserId, body: BlindBody) -> list[Invited]:
-    """Who takes part; whoever asks always does, to have a page of it."""
+    """List the parties; the requester is always one, to have a page of it."""
     bot = scene.sender.bot.user_id
     for one in body.parties:
         # Bots, who came in by a picture, and what is no account of Matrix.

@@ -1,1 +1,1 @@
-"""What is said over HTTP by whoever asks for signatures."""
+"""HTTP bodies of requesters."""

@@ -1,4 +1,4 @@
-"""What is said over HTTP of having a document deleted."""
+"""HTTP bodies for deleting a document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from veche.protocol.wire import Wire
 
 
 class DeletionView(Wire):
-    """What becomes of a document that its requester wants deleted.
+    """The state of a document that its requester wants deleted.
 
     Attributes:
         deletes_at_ms: From when what is kept of it is deleted, UTC; none: it is.

@@ -1,4 +1,4 @@
-"""What is said over HTTP between whoever asks for signatures and the service, of one document.
+"""HTTP bodies between a requester and the service, about one document.
 
 The document itself is a ``SessionView``, as its parties see it: see ``signing_api``.
 """
@@ -10,7 +10,7 @@ from veche.protocol.wire import Wire
 
 
 class RemindedView(Wire):
-    """Who is reminded.
+    """The people who are reminded.
 
     Attributes:
         count: How many are.

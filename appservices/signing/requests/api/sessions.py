@@ -1,4 +1,4 @@
-"""What programs of organisations ask of sessions, beside what other features read."""
+"""HTTP bodies about sessions for organisations' programs, beside those for other features."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class StaleRevisionError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"revision": {"number": self.number, "sha256": encode_base64(self.sha256)}}
 
 
@@ -110,7 +110,7 @@ class ApprovalMismatchError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"field": self.field}
 
 
@@ -129,7 +129,7 @@ class ClauseError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"clause": self.clause}
 
 
@@ -155,7 +155,7 @@ class SignatureLevelError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"required": self.required}
 
 
@@ -177,7 +177,7 @@ class LevelNotOfferedError(MalformedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"level": self.level, "why": self.why}
 
 
@@ -218,7 +218,7 @@ class ByHandError(MalformedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"why": self.why}
 
 

@@ -35,7 +35,7 @@ class Papers(enum.Enum):
 
 @attrs.frozen
 class Registrar:
-    """Who sees the identity document of a guest.
+    """The registrar who checks a guest's identity document.
 
     Attributes:
         person: Their account.
@@ -55,7 +55,7 @@ class Registrar:
 
 @attrs.frozen
 class Identified:
-    """That somebody has seen who a signer is.
+    """A registrar's statement that they identified a signer.
 
     Attributes:
         by: Who has.
@@ -103,7 +103,7 @@ class Written:
 
     @property
     def shown(self) -> ShownHand:
-        """What the witness approves of it."""
+        """Facts of it that the witness approves."""
         return ShownHand(
             party=self.record.party,
             name=self.record.name,

@@ -1,4 +1,4 @@
-"""Who takes part in a signing session, in which order, and what follows from what they did.
+"""Parties of a signing session: their order, and the effects of their acts.
 
 Stages open one after the other; in a stage everyone acts at once. A stage is satisfied when enough
 of its parties have signed, and impossible when not enough of them still can. A witness belongs to
@@ -39,7 +39,7 @@ class Role(enum.Enum):
 
 
 class PartyState(enum.Enum):
-    """What a party has done."""
+    """The state of a party."""
 
     WAITING = "waiting"
     """Their stage is not open, or whom they witness has not signed."""
@@ -95,7 +95,7 @@ class Stage:
 
 
 class Progress(enum.Enum):
-    """What follows from the parties' states."""
+    """The progress that follows from the parties' states."""
 
     GOES_ON = "goes_on"
     STAGE_DONE = "stage_done"
@@ -155,7 +155,7 @@ class Plan:
         return next(places, None)
 
     def progress(self, before: int) -> Progress:
-        """What follows after something was done in the stage that was open.
+        """Return the progress after an act in the stage that was open.
 
         Args:
             before: Place of that stage.

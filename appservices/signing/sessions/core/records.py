@@ -1,4 +1,4 @@
-"""What is known of a session of signers: its document, its parties, what it is about.
+"""Records of a signing session: its document, its parties, its subject.
 
 Source: design of Veche, signing §5 and §9.
 """
@@ -51,7 +51,7 @@ class SessionEffect(enum.Enum):
 
 
 class Mode(enum.Enum):
-    """Who sees the document."""
+    """The mode of a session: who sees the document."""
 
     ASSISTED = "assisted"
     """The service has it, and gives each party the key."""
@@ -60,7 +60,7 @@ class Mode(enum.Enum):
 
 
 class ClauseKind(enum.Enum):
-    """What consent to a clause is."""
+    """The kind of consent to a clause."""
 
     REQUIRED = "required"
     """Accepted by signing."""
@@ -94,7 +94,7 @@ class Clause:
 
 @attrs.frozen
 class Before:
-    """What others had signed in a document before it came here.
+    """The signatures that a document had before it came here.
 
     Attributes:
         verdict: On it as it came: ``Verdict.value``.
@@ -109,7 +109,7 @@ class Before:
 
 @attrs.frozen
 class Subject:
-    """What a session is about; only sealed in the database.
+    """The subject of a session; always sealed in the database.
 
     Attributes:
         title: Of the document; empty: only browsers know it.
@@ -199,7 +199,7 @@ class Member:
 
     @property
     def id(self) -> str:
-        """Of the party."""
+        """Id of the party."""
         return self.party.id
 
     @property

@@ -40,7 +40,7 @@ BROKEN_OFF: Final = frozenset({State.DECLINED, State.EXPIRED, State.CANCELLED})
 
 
 class Input(enum.Enum):
-    """What happens to a session."""
+    """An input to the state machine of a session."""
 
     CHANGE = "change"
     SEND = "send"
@@ -80,7 +80,7 @@ LAPSE: Final[Mapping[Progress, Input]] = {
 
 
 class Effect(enum.Enum):
-    """What has to be done, in the transaction in which the state changes."""
+    """An effect to carry out in the transaction in which the state changes."""
 
     STORE = "store"
     FREEZE = "freeze"
@@ -182,13 +182,13 @@ class NotNowError(RefusedError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What a program acts on."""
+        """Fields on which a program acts."""
         return {"state": self.state.value}
 
 
 @attrs.frozen
 class Stepped:
-    """What follows from an input.
+    """The result of an input.
 
     Attributes:
         state: Where the session is now.
@@ -200,7 +200,7 @@ class Stepped:
 
 
 def step(state: State, happened: Input) -> Stepped:
-    """What follows from an input.
+    """Apply an input to a session's state.
 
     Raises:
         NotNowError: It cannot happen in this state.

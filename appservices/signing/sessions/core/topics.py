@@ -1,4 +1,4 @@
-"""What the signing bot asks about: the topics of its questions."""
+"""Topics of the signing bot's questions."""
 
 import enum
 from typing import Final

@@ -56,7 +56,7 @@ def quiet_hours(scene: Conversation) -> QuietHours:
 
 
 def _deadlines(session: Session) -> Iterator[tuple[str, int]]:
-    """Whose deadline is when; that of the session is nobody's."""
+    """List deadlines with their owner; that of the session has none."""
     yield "", session.deadline_at_ms
     for one in session.members:
         if one.deadline_at_ms is not None:

@@ -45,7 +45,7 @@ _INTRO: Final = "intro"
 
 @attrs.frozen
 class Parts(ChatParts[SessionsSection]):
-    """What all transactions share.
+    """The parts that all transactions share.
 
     Attributes:
         signing: The whole section of signing.
@@ -141,10 +141,10 @@ class Conversation(BotConversation[SessionsSection]):
 
 
 def session_topic(session_id: str) -> str:
-    """What is announced when a session may look different."""
+    """Return the topic announced when a session may look different."""
     return f"signing {session_id}"
 
 
 def requester_topic(requester: str) -> str:
-    """What is announced when something has happened in a session of somebody."""
+    """Return the topic announced on news of a requester's session."""
     return f"signing of {requester}"

@@ -1,4 +1,4 @@
-"""What is ordered when a session ends, or an organisation's turn comes: closing, seals, renewal."""
+"""Orders at a session's end, or at an organisation's turn: closing, seals, renewal."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def read_kept(txn: Cursor, parts: Parts, session_id: str) -> Kept:
 
 
 def read_told(txn: Cursor, parts: Parts, session_id: str) -> Kept:
-    """What can be told of a closed session: the same, but without a file that is not to be had.
+    """Read what can be told of a closed session; without a file that is unavailable.
 
     Why: it is deleted in time, and of a private one it cannot be read, while the report and the
     digests go on to be there for whoever gets a chat later.

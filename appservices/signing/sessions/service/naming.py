@@ -1,4 +1,4 @@
-"""Whom somebody means who is to sign, and what they are called."""
+"""Look-up of signers by what somebody typed, and their display names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def user_named(typed: str, bot: UserId, me: UserId) -> UserId | None:
 
 
 async def known_name(client: MatrixClient, bot: UserId, user_id: UserId) -> str | None:
-    """What somebody is called, as it is shown; None if there is nobody.
+    """Return somebody's display name; None if there is nobody.
 
     Args:
         client: Of the process.

@@ -1,4 +1,4 @@
-"""What a link opens: one session, as one party; or the list of all that wait for one person.
+"""Links to one session as one party, or to the list of all that wait for one person.
 
 A token is made, not kept: whoever knows the seed can tell whose it is. It shows and downloads; to
 sign takes the person's own key.
@@ -31,7 +31,7 @@ _LIST_HEADER: Final = re.compile(r"([A-Za-z0-9_-]{1,400}) ([0-9]{1,16}) ([A-Za-z
 
 @attrs.frozen
 class ListLink:
-    """What opens the list of all that wait for a person.
+    """The link to the list of all that wait for a person.
 
     Attributes:
         person: Whose list it is.
@@ -47,14 +47,14 @@ class ListLink:
 
     @property
     def fragment(self) -> str:
-        """What stands behind the ``#`` of the page's address."""
+        """Part behind the ``#`` of the page's address."""
         name = base64.urlsafe_b64encode(self.person.encode()).decode().rstrip("=")
         return f"all={name}&d={self.until_ms}&t={self.token}&k={key_text(self.key)}"
 
 
 @attrs.frozen
 class PartyToken:
-    """What a request says of who asks.
+    """The caller's token in a request.
 
     Attributes:
         party: Id of the party.

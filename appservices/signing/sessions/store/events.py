@@ -151,7 +151,7 @@ def parties_of(txn: Cursor, session_id: str) -> list[str]:
 
 
 def of_requester(txn: Cursor, vault: Vault, requester: str, after: int, count: int) -> list[Event]:
-    """What happened of an organisation's after a number, in order."""
+    """List an organisation's events after a number, in order."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM signing.event WHERE requester = %s AND n > %s"  # noqa: S608 -- a constant
         " ORDER BY n LIMIT %s",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def running_of(txn: Cursor, requester: UserId, count: int) -> list[Ulid]:
-    """What somebody prepares or has sent, and is not over, the newest first."""
+    """List somebody's drafts and sent documents that are not over, newest first."""
     txn.execute(
         "SELECT id FROM signing.session WHERE requester = %s"
         " AND state IN ('draft', 'open', 'sealing') ORDER BY made_at_ms DESC LIMIT %s",
@@ -22,7 +22,7 @@ def running_of(txn: Cursor, requester: UserId, count: int) -> list[Ulid]:
 
 
 def with_others(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
-    """What others have sent somebody, is not over, and waits for others now, the newest first."""
+    """List received documents that are not over and now wait for others, newest first."""
     txn.execute(
         "SELECT s.id FROM signing.session s WHERE s.state IN ('open', 'sealing')"
         " AND s.requester <> %s AND s.id IN"
@@ -38,7 +38,7 @@ def with_others(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
 def completed_of(
     txn: Cursor, person: UserId, since_ms: int, until_ms: int, count: int
 ) -> list[Ulid]:
-    """What somebody sent or was sent, and was closed in a span, complete; in that order.
+    """List sent and received documents completed in a span, in order.
 
     Args:
         txn: The transaction.
@@ -59,7 +59,7 @@ def completed_of(
 
 
 def ended_of(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
-    """What somebody sent or was sent and is over, what ended last first; no drafts."""
+    """List sent and received documents that are over, last ended first; no drafts."""
     txn.execute(
         "SELECT s.id FROM signing.session s WHERE s.ended_at_ms IS NOT NULL"
         " AND s.sent_at_ms IS NOT NULL AND s.id IN"

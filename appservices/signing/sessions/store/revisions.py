@@ -14,7 +14,7 @@ _REVISION: Final = "number, party, previous_sha256, sha256, size, increment, at_
 
 @attrs.frozen
 class Revision:
-    """What was added to the file.
+    """An addition to the file.
 
     Attributes:
         number: From 1.

@@ -22,7 +22,7 @@ _SIGNATURE: Final = "party, level, at_ms, nonce, revision, certificate, sealed"
 
 @attrs.frozen
 class Signature:
-    """That a party has signed.
+    """A party's signature.
 
     Attributes:
         party: Who.
@@ -71,7 +71,7 @@ def of_session(txn: Cursor, vault: Vault, session_id: str) -> list[Signature]:
 
 
 def of_person(txn: Cursor, vault: Vault, person: UserId, count: int) -> list[tuple[str, Signature]]:
-    """What a person has signed, the newest first, each with the id of its session."""
+    """List a person's signatures, newest first, each with the id of its session."""
     columns = ", ".join(f"s.{one}" for one in _SIGNATURE.split(", "))
     query = (
         f"SELECT {columns}, s.session_id FROM signing.signature s JOIN signing.party p"  # noqa: S608 -- a constant
@@ -85,7 +85,7 @@ def of_person(txn: Cursor, vault: Vault, person: UserId, count: int) -> list[tup
 def by_approval(
     txn: Cursor, person: UserId, nonce: str, since_ms: int, until_ms: int
 ) -> list[tuple[str, str]]:
-    """What a person signed by one approval in a span, in their order: session and party.
+    """List the signatures by one approval in a span, in order: session and party.
 
     Args:
         txn: The transaction.

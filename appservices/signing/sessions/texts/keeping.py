@@ -1,4 +1,4 @@
-"""What is said of how long a closed document is kept."""
+"""Texts on how long a closed document is kept."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def result_lines(until_ms: int | None, localizer: Localizer, *, is_deleted: bool
 
 
 def expiring_doc(session: Session, at_ms: int, localizer: Localizer, *, is_asked: bool) -> Doc:
-    """That what is kept of a closed document is deleted soon.
+    """Say that the data of a closed document is deleted soon.
 
     Args:
         session: It.

@@ -1,4 +1,4 @@
-"""What is said of documents that the bot never sees: their key comes from whoever asks."""
+"""Texts on documents that the bot never sees: the requester gives their key."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def new_doc(page: str | None, localizer: Localizer) -> Doc:
 
 
 def leaked_doc(localizer: Localizer) -> Doc:
-    """That somebody has sent the bot the key of a private document."""
+    """Warn that somebody sent the bot the key of a private document."""
     words = localizer.text(
         "This link has the key of a private document, and I am not to have it. I have done nothing"
         " with it. Delete your message; if it matters, take the document back and send it anew."
@@ -119,7 +119,7 @@ def after_words(session: Session, localizer: Localizer) -> str:
 
 
 def close_words(localizer: Localizer) -> str:
-    """That a page has to close the file."""
+    """Say that a page has to close the file."""
     return localizer.text(
         "Open the page of the document: your browser closes the file, as a proof, and you can save"
         " it there. I cannot, as I never see it."
@@ -154,7 +154,7 @@ def doubt_doc(session: Session, member: Member, fault: str, localizer: Localizer
 
 
 def renew_doc(session: Session, localizer: Localizer) -> Doc:
-    """That a closed file needs another time stamp, which only a page can put there."""
+    """Say that a closed file needs another time stamp, which only a page can add."""
     words = localizer.text(
         "The time stamp of {title} proves less with the years. Open its page with the link of"
         " {name}, and your browser puts a new one on it; or run “veche renew” on your copy.",

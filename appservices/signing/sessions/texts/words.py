@@ -79,7 +79,7 @@ def number_of(session: Session) -> str:
 
 
 def titled(session: Session, localizer: Localizer) -> str:
-    """What a document is called, inside of a sentence; of one that is not seen, its number."""
+    """Name a document inside of a sentence; an unseen one by its number."""
     if session.is_blind:
         return localizer.text("private document {number}", number=number_of(session))
     return session.subject.title
@@ -142,7 +142,7 @@ def reason_words(member: Member, localizer: Localizer) -> str:
 
 
 def file_facts(name: str, kind: str, size: int, localizer: Localizer) -> list[tuple[str, Item]]:
-    """What is known of a file that has no pages: its name, media type, and size in bytes.
+    """List the facts of a file without pages: its name, media type, and size in bytes.
 
     Of one that is not read here the name is empty, and the type that of its container.
     """
@@ -175,7 +175,7 @@ def digests(session: Session, localizer: Localizer) -> list[tuple[str, Item]]:
 
 
 def signed_names(session: Session, localizer: Localizer) -> list[str]:
-    """Who has signed, and who by hand; a delegate with whom they act for."""
+    """List signers, also by hand; a delegate with the party they act for."""
     signed = [one for one in session.members if one.party.state is PartyState.SIGNED]
     return [_signed_name(one, session, localizer) for one in signed]
 

@@ -73,7 +73,7 @@ _LIFE: Final = dt.timedelta(days=365)
 
 @attrs.frozen
 class ToSign:
-    """What the key of the authority is about to sign.
+    """The data that the authority's key is about to sign.
 
     Attributes:
         approved: What the person has approved.
@@ -98,7 +98,7 @@ class ToSign:
 
     @property
     def holder(self) -> Holder:
-        """Whom the certificate names."""
+        """Holder that the certificate names."""
         name = self.name[:HOLDER_CHARACTERS_MAX]
         account = None if is_guest(self.approved.person) else self.approved.person
         registrar = "" if self.seen is None else self.seen.by.line
@@ -229,7 +229,7 @@ def keep(scene: Conversation, session: Session, member: Member, signed: Signed) 
 
 
 def proofs_view(authorities: Authorities) -> ProofsView:
-    """What a signer's revision needs beside their own certificate and its list."""
+    """Return the proofs for a signer's revision beside their certificate and its list."""
     root, *known = authorities.of_here
     return ProofsView(
         certificates=[encode_base64(der_of(one)) for one in (root, *known)],
@@ -321,7 +321,7 @@ def _to_sign(scene: Conversation, session: Session, member: Member, approved: Ap
 
 
 def _hand(session: Session, member: Member) -> Hand | None:
-    """What a witness's certificate says of who wrote by hand before them."""
+    """Return the handwriting party that a witness's certificate names."""
     writer = writer_of(session, member)
     if writer is None or writer.written is None:
         return None

@@ -208,12 +208,12 @@ def authority_views(authorities: Authorities) -> list[AuthorityView]:
 
 
 def stamper_views(authorities: Authorities) -> list[str]:
-    """Who stamps for this site, or did, and is trusted for that alone."""
+    """List present and former time stamp authorities, trusted for stamps alone."""
     return list(map(encode_base64, authorities.trusted_stampers))
 
 
 def named(name: x509.Name) -> str:
-    """Whom a certificate names, on one line, at most ``_NAME_CHARACTERS_MAX`` characters."""
+    """Return a certificate's name on one line, at most ``_NAME_CHARACTERS_MAX`` characters."""
     for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.SURNAME):
         found = name.get_attributes_for_oid(kind)
         if found:
@@ -237,7 +237,7 @@ def own_view(taken: Taken, *, is_approved: bool, provider: str | None = None) ->
 
 
 def key_sha256(certificate: x509.Certificate) -> bytes:
-    """What an approval calls the key of a certificate."""
+    """Return the SHA-256 of a certificate's key, as approvals have it."""
     encoded = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(encoded).digest()
 

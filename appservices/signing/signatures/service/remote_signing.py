@@ -49,7 +49,7 @@ _HANDLE: Final = "handle"
 
 @attrs.frozen
 class Ready:
-    """What a party may sign with at a provider now.
+    """The credentials with which a party may sign at a provider now.
 
     Attributes:
         provider: Its id.
@@ -79,7 +79,7 @@ def check_may_look(scene: Conversation, session: Session, member: Member) -> Non
 
 
 def ready(scene: Conversation, session: Session, member: Member) -> Ready:
-    """What a party signs with, once they have approved it.
+    """Return a party's credentials at the provider, once they have approved.
 
     Raises:
         OwnCertificateError: They have told none at a provider, or not approved it, or it is not

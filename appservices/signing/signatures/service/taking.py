@@ -58,7 +58,7 @@ _NO_CERTIFICATE: Final = "You have no certificate for this document: please sign
 
 @attrs.frozen
 class Held:
-    """What a signature is checked against, read in one transaction.
+    """The facts to check a signature against, read in one transaction.
 
     Attributes:
         kept: The session and its file.
@@ -137,7 +137,7 @@ def _check_told(digest: bytes, increment: bytes, body: RevisionView) -> None:
 
 
 def _expected(held: Held, parts: Parts, now_ms: int) -> Expected:
-    """What the party's signature has to be."""
+    """Return the requirements on the party's signature."""
     paper = held.kept.session.paper
     assert paper is not None, "an open session has a document"  # noqa: S101 -- our bug
     session, issued, authorities = held.kept.session, held.issued, parts.authorities
@@ -155,7 +155,7 @@ def _expected(held: Held, parts: Parts, now_ms: int) -> Expected:
 
 
 def _claims(body: RevisionView, expected: Expected) -> list[Claim]:
-    """What a page hands in of a file that is not seen: of the whole, then of clauses."""
+    """List a page's claims on an unseen file: on the whole, then on clauses."""
     own = expected.fields[0]
     clauses = (
         Claim(
@@ -271,7 +271,7 @@ def _check_newest(session: Session, body: RevisionView) -> None:
 
 
 def _answers(scene: Conversation, nonce: str) -> dict[str, object]:
-    """What the person answered to clauses, and how they read the document."""
+    """Return the person's answers to clauses, and how they read the document."""
     evidence = scene.approvals.authorised(scene.txn, nonce)
     shown = Approval.model_validate_json(evidence.signed).shown
     if not isinstance(shown, SignatureShown):

@@ -1,4 +1,4 @@
-"""Whether the authority elsewhere stamps now, as `veche doctor` asks: once, and outside a service.
+"""Probe of the time stamp authority elsewhere for `veche doctor`: once, outside a service.
 
 The service says so too, in its log and by a metric; this is for whoever looks why nothing is signed
 or closed, and says what can be mended.
@@ -45,7 +45,7 @@ _MEND: Final = (
 
 
 def examine(section: SigningSection, now_s: float) -> Iterator[tuple[str, str]]:
-    """What has to be done, and how; the authority elsewhere, if there is one, is asked for a stamp.
+    """List what has to be done, and how; tests the authority elsewhere, if there is one.
 
     Args:
         section: Of the configuration.
@@ -82,7 +82,7 @@ def setting_faults(section: SigningSection) -> Iterator[tuple[str, str]]:
 
 
 def _fault(section: StampsSection, stampers: Stampers, now_ms: int) -> str:
-    """What is wrong with a stamp of it; empty: nothing."""
+    """Describe the fault of its stamp; empty: none."""
     request = StampRequest(SHA256.digest(), secrets.randbits(NONCE_BITS))
     try:
         status, body = _posted(section, request.encoded())

@@ -47,7 +47,7 @@ def organisation_keys(seals: Sequence[SealSection]) -> BearerKeys:
 
 
 class Seals:
-    """What signs for organisations here, and what stamps."""
+    """The seals of organisations here, and the time stamps."""
 
     def __init__(self, authorities: Authorities, others: OtherStamps | None = None) -> None:
         """Make it from what was read.
@@ -71,11 +71,11 @@ class Seals:
         return True
 
     def name(self, organisation: str, now_ms: int) -> str:
-        """Whom the certificate of a seal names; raises as ``view``."""
+        """Return the name in the certificate of a seal; raises as ``view``."""
         return _name_of(self._seal(organisation, now_ms))
 
     def view(self, organisation: str, now_ms: int) -> SealView:
-        """What whoever prepares a file has to know of a seal. It blocks, as ``stamp``.
+        """Return the facts that a client needs to prepare a file. It blocks, as ``stamp``.
 
         Raises:
             NotFoundError: There is no such seal.
@@ -93,7 +93,7 @@ class Seals:
         )
 
     def proofs(self) -> Proofs:
-        """What proves the stamps: our root, who stamps, and lists. It blocks, as ``stamp``.
+        """Return the proofs of stamps: our root, authorities, lists. It blocks, as ``stamp``.
 
         Raises:
             UnavailableError: Who stamps does not answer.
@@ -102,7 +102,7 @@ class Seals:
         return Proofs([der_of(self._authorities.root), *proofs.certificates], proofs.lists)
 
     def own_proofs(self) -> Proofs:
-        """What proves the stamps of this site."""
+        """Return the proofs of this site's stamps."""
         own = self._authorities.stamps.certificate
         return Proofs([der_of(own)], [self._authorities.list_of(own)])
 
@@ -135,12 +135,12 @@ class Seals:
         return self._stamps.token(request, secrets.randbits(SERIAL_BITS), now_ms)
 
     def answer(self, body: bytes, now_ms: int) -> bytes:
-        """What a ``TimeStampReq`` is answered with by this site, where nobody else stamps."""
+        """Answer a ``TimeStampReq`` by this site, where no other authority stamps."""
         return self._stamps.answer(body, secrets.randbits(SERIAL_BITS), now_ms)
 
     @property
     def others(self) -> OtherStamps | None:
-        """Who stamps elsewhere; None: this site does."""
+        """Time stamp authority elsewhere; None: this site stamps."""
         return self._others
 
     def may_travel(self) -> frozenset[bytes]:

@@ -110,7 +110,7 @@ class OtherStamps:
         return self._wait(self._token(request))
 
     def proofs(self) -> Proofs:
-        """What proves those who have stamped lately; somebody has.
+        """Return the proofs of those who have stamped lately; somebody has.
 
         Raises:
             UnavailableError: They are not to be had now.
@@ -123,7 +123,7 @@ class OtherStamps:
         return frozenset(one for known in held for one in known.proofs.certificates)
 
     async def answer(self, body: bytes) -> bytes:
-        """What a ``TimeStampReq`` is answered with; whoever's key it is: who asks looks at that.
+        """Answer a ``TimeStampReq``; the caller checks whose key it is.
 
         Raises:
             UnavailableError: None is to be had now, or none that would be believed.

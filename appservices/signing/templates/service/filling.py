@@ -46,7 +46,7 @@ _NO_SUCH: Final = "There is no such template here"
 
 @attrs.frozen
 class Problem:
-    """What is wrong with what a template is filled with.
+    """A problem with the values for a template.
 
     Attributes:
         field: Path of the wrong field, such as ``answers.rent``.
@@ -83,13 +83,13 @@ class Named:
 
     @property
     def template(self) -> Template:
-        """What ``template.yaml`` says."""
+        """Content of ``template.yaml``."""
         return self.folder.template
 
 
 @attrs.frozen
 class Filled:
-    """What a template is filled with, checked.
+    """Checked values for a template.
 
     Attributes:
         filling: For the document.
@@ -101,7 +101,7 @@ class Filled:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What the document calls them, by their ids in the template."""
+        """Names of the parties in the document, by their ids in the template."""
         return self.filling.names
 
 

@@ -175,7 +175,7 @@ def make_document(
 
 
 def check_folder(folder: Path) -> list[str]:
-    """What is wrong with a template, a sentence each; empty if nothing is.
+    """List the problems of a template, a sentence each.
 
     It is made in each of its languages, with all answers and with the required ones alone.
 

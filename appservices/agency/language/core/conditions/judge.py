@@ -67,7 +67,7 @@ class Less:
 
 @attrs.frozen
 class Member:
-    """Whether ``item`` is among the choices that ``choices`` holds."""
+    """A test that ``item`` is among the choices that ``choices`` holds."""
 
     item: Operand
     choices: Name
