@@ -66,7 +66,7 @@ def read_asked(typed: str) -> Asked | None:
 
 
 def is_of_an_id(typed: str) -> bool:
-    """Return whether somebody wrote of an account or a room without being asked for one."""
+    """Return whether a message is about an account or a room, without a question for one."""
     asked = read_asked(typed)
     return typed.strip()[:1] in {"@", "#", "!"} if asked is None else asked.kind != "name"
 

@@ -213,7 +213,7 @@ class OrganisationSection(Section):
         return self.name.get(language) or next(iter(self.name.values()))
 
     def is_office(self) -> bool:
-        """Return whether what it does to persons is an act."""
+        """Return whether its dealings with people are acts."""
         return self.kind == "office"
 
     def seller(self, name: str) -> Seller:

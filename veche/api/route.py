@@ -94,7 +94,7 @@ class Route:
 
     @property
     def is_harmless(self) -> bool:
-        """Return whether it only reads, and who asks makes no difference to it."""
+        """Return whether it only reads, with the same answer for every caller."""
         return self.auth is Auth.NONE and self.method == "GET" and not self.needs_key
 
     @property

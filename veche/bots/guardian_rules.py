@@ -185,7 +185,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
             self._close(scene, rule)
 
     def _owner_answered(self, scene: S, rule: R, answer: Answered) -> None:
-        """Return whether to set a rule, whether to keep the old one."""
+        """Apply the owner's answer: set a rule, or keep the old one."""
         person, choice = answer.inbound.sender, answer.chosen.choice
         if self.members(scene, rule)[0].person != person:
             return
@@ -204,7 +204,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
             self._ask_guardians(scene, self._step(scene, rule, RuleInput.APPROVE))
 
     def _guardian_answered(self, scene: S, rule: R, answer: Answered) -> None:
-        """Return whether they want to be a guardian."""
+        """Apply a guardian's answer: accept or decline the role."""
         person, nonce = answer.inbound.sender, answer.chosen.approved_by
         is_yes, localizer = answer.chosen.choice == ACCEPT, scene.localizer(person)
         if is_yes and nonce is None:

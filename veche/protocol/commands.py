@@ -271,7 +271,7 @@ def help_doc(
 
 
 def is_more(text: str) -> bool:
-    """Return whether a text that nobody waits for means ``MORE``.
+    """Return whether an unexpected text means ``MORE``.
 
     Alone the word is no command: it may be the answer to a question.
     """

@@ -175,7 +175,7 @@ def step_rule(state: RuleState, heard: RuleInput) -> RuleState | None:
 
 
 def needs_fewer(new: frozenset[G], needed: int, old: frozenset[G], before: int) -> bool:
-    """Return whether guardians could agree with too few of those of before among them.
+    """Return whether too few former guardians could suffice for an agreement.
 
     They could if somebody of before is not a guardian any more, or if strangers may take the place
     of those of before.

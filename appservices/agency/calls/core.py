@@ -61,7 +61,7 @@ def words_of(key: bytes, call_id: str, language: str) -> tuple[str, ...]:
 
 
 def is_same(heard: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    """Return whether what was typed are these words; it takes as long whichever are wrong."""
+    """Return whether the typed words are these, in constant time."""
     typed, wanted = (" ".join(map(_key, ones)).encode() for ones in (heard, words))
     return hmac.compare_digest(typed, wanted)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def is_office(scene: Conversation, organisation: str) -> bool:
-    """Return whether what an organisation does to persons is an act."""
+    """Return whether an organisation's dealings with people are acts."""
     found = scene.section.organisation(organisation)
     return found is not None and found.is_office()
 

@@ -101,7 +101,7 @@ class Bank:
         return iban
 
     def check_name(self, account: str, name: str) -> NameMatch:
-        """Return whether an account is somebody's of this name."""
+        """Check whether an account belongs to somebody of this name."""
         if account[4:12] != BANK_CODE:
             return NameMatch(NameAnswer.UNKNOWN)
         found = self.book.account(account)

@@ -196,7 +196,7 @@ def payout_problem_words(problem: PayoutProblem, localizer: Localizer) -> str:
 
 
 def is_warning(answer: str) -> bool:
-    """Return whether what the bank says of the name warns of paying."""
+    """Return whether the bank's answer on the name is a warning."""
     return answer in {"close", "no_match"}
 
 

@@ -205,7 +205,7 @@ class Difference:
 
 
 def compare(paying: Side, paid: Side) -> Difference:
-    """Return whether two sides agree, but for what is on its way.
+    """Compare two sides, apart from payments on their way.
 
     Both may go on while the other is asked, so a difference counts once it stands twice.
 

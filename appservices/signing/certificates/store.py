@@ -131,7 +131,7 @@ def announced(txn: Cursor, session_id: str, party: str) -> Announced | None:
 
 
 def is_of_others(txn: Cursor, session_id: str, spki_sha256: bytes, person: UserId) -> bool:
-    """Return whether somebody else in a session has approved a certificate of the same key."""
+    """Return whether another party in the session approved a certificate of the same key."""
     txn.execute(
         "SELECT 1 FROM signing.certificate WHERE session_id = %s AND spki_sha256 = %s"
         " AND person <> %s LIMIT 1",

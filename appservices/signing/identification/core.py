@@ -116,7 +116,7 @@ class Identification:
         return f"{int.from_bytes(digest[-2:], 'big') % _CODES:04}"
 
     def counts(self, now_ms: int) -> bool:
-        """Return whether it says now who somebody is."""
+        """Return whether the identification is valid now."""
         is_over = self.expires_at_ms is None or now_ms >= self.expires_at_ms
         return self.state is IdentificationState.IDENTIFIED and not is_over
 

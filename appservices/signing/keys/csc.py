@@ -197,7 +197,7 @@ class ProviderClient:
         return _authorised(await self._call("credentials/authorize", body))
 
     async def agreed(self, waiting: Waiting) -> Authorisation | Waiting:
-        """Return whether the holder has agreed meanwhile; ask with what was answered last.
+        """Ask whether the holder has agreed meanwhile; pass the last answer.
 
         Raises:
             ProviderRefusedError: The provider says no, or the holder does.

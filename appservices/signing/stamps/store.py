@@ -25,7 +25,7 @@ def add_seal(txn: Cursor, organisation: str, digest: bytes, reference: str, at_m
 
 
 def has_seal(txn: Cursor, organisation: str, digest: bytes, reference: str) -> bool:
-    """Return whether it is kept already that this is sealed, under this reference."""
+    """Return whether this seal is recorded already, under this reference."""
     txn.execute(
         "SELECT 1 FROM signing.seal WHERE digest = %s AND organisation = %s AND reference = %s"
         " LIMIT 1",

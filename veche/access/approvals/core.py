@@ -268,7 +268,7 @@ def code_hash(enrolment_id: str, code: str) -> bytes:
 
 
 def is_code_of(enrolment: Enrolment, code: str) -> bool:
-    """Return whether a code is the one that was sent for an enrolment."""
+    """Return whether a code is that of an enrolment."""
     expected = enrolment.code_hash or b""
     return hmac.compare_digest(code_hash(enrolment.id, code), expected)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def look_at_connection(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Return whether the database answers, and keeps a session for us."""
+    """Check that the database answers, and keeps a session for us."""
     where = "database.folder" if patient.config.database.folder else "database.url"
     try:
         with closing(connect(patient.dsn)) as connection:
@@ -42,7 +42,7 @@ def look_at_connection(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_tables(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Return whether the database is ours and up to date."""
+    """Check that the database is ours and up to date."""
     specs = {name: patient.specs[name] for name in patient.config.services}
     try:
         missing = pending(patient.dsn, migration_sets(specs))
@@ -58,7 +58,7 @@ def look_at_tables(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_collation(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Return whether an upgrade of the system could change the order of texts under the indexes."""
+    """Check that no system upgrade can change the order of texts under the indexes."""
     with closing(connect(patient.dsn)) as connection, connection, connection.cursor() as txn:
         is_risky = follows_system(txn)
     if is_risky:
@@ -69,7 +69,7 @@ def look_at_collation(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_witnesses(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Return whether the witnesses sign the heads of our logs."""
+    """Check that the witnesses sign the heads of our logs."""
     keys = [one.key for one in patient.config.witnesses.of]
     with closing(connect(patient.dsn)) as connection, connection, connection.cursor() as txn:
         found = witnesses.failing(txn, keys)
@@ -91,7 +91,7 @@ def look_at_matters(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def follows_system(txn: Cursor) -> bool:
-    """Return whether the order of texts in this database is that of a locale of the system."""
+    """Return whether the order of texts in this database depends on a system locale."""
     txn.execute(
         "SELECT datlocprovider = 'c' AND datcollate NOT IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')"
         " FROM pg_database WHERE datname = current_database()"

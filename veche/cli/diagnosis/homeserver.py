@@ -33,7 +33,7 @@ _OK: Final = 200
 
 
 def look_at_answer(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Return whether the homeserver answers, and speaks what we need."""
+    """Check that the homeserver answers, and supports what we need."""
     url = patient.config.homeserver.url
     try:
         answer = patient.ask("GET", "/_matrix/client/versions")
@@ -153,7 +153,7 @@ def _user_regex(content: Mapping[str, Any]) -> str:
 
 
 def look_at_loading(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Return whether the homeserver has loaded the registration."""
+    """Check that the homeserver has loaded the registration."""
     answer = patient.ask("GET", "/_matrix/client/v3/account/whoami", token=_as_token(patient))
     if answer.errcode == "M_UNKNOWN_TOKEN":
         path = patient.config.homeserver.registration_path or "the registration"
@@ -166,7 +166,7 @@ def look_at_loading(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_ping(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Return whether the homeserver reaches us, and with the right token (spec v1.18, ping)."""
+    """Check that the homeserver reaches us with the right token (spec v1.18, ping)."""
     appservice_id = patient.config.homeserver.appservice_id
     answer = patient.ask(
         "POST",

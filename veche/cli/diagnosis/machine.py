@@ -173,7 +173,7 @@ def look_at_secrets(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_addresses(patient: Patient) -> Iterable[tuple[str, str]]:
-    """Return whether we can listen where the configuration says."""
+    """Check that we can listen where the configuration says."""
     listen, pages = patient.config.listen, patient.config.pages
     for key, section in (("listen", listen), ("pages", pages)):
         if section is not None and (why := _why_not_here(section.address)):

@@ -134,7 +134,7 @@ def _end_named(path: Path) -> int | None:
 
 
 def _runs(pid: int) -> bool:
-    """Return whether a child runs: a zombie, which a lazy process 1 leaves for ever, does not."""
+    """Return whether a child runs; zombies do not, which a lazy process 1 never reaps."""
     try:
         os.killpg(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

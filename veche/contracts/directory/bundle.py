@@ -84,7 +84,7 @@ class Held:
 
     @property
     def is_whole(self) -> bool:
-        """Return whether it has all of that head."""
+        """Return whether it has all entries of that head."""
         return len(self.entries) == self.size
 
 

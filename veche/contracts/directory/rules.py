@@ -280,7 +280,7 @@ class Directory:
         return attrs.evolve(kept, suspended=None)
 
     def _reaches(self, organisation: str, by: str) -> bool:
-        """Return whether an organisation may undo what another did."""
+        """Return whether an organisation may undo another one's act."""
         return bool(by) and organisation in {one.id for one in chain_of(self._organisations, by)}
 
     def _rotated(

@@ -194,7 +194,7 @@ class Snapshot:
         return chain_of(self.organisations, organisation)
 
     def standing(self, organisation: str) -> Standing:
-        """Return whether an organisation that is known is official."""
+        """Return the standing of a known organisation: official, or the reason why not."""
         own = self.organisations[organisation].own_standing(self.at_ms)
         if own is not Standing.OFFICIAL:
             return own

@@ -58,7 +58,7 @@ class Scheme:
 
 
 def is_taken(key: object) -> bool:
-    """Return whether what a public key signed is believed."""
+    """Return whether a public key is of an accepted kind and strength."""
     if isinstance(key, rsa.RSAPublicKey):
         return key.key_size >= RSA_BITS_MIN
     return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, CURVES)

@@ -45,7 +45,7 @@ def values_in(body: bytes) -> dict[bytes, bytes]:
 
 
 def says(values: Mapping[bytes, bytes], content_type: bytes, digest: bytes) -> bool:
-    """Return whether attributes say that what has this digest was signed, as what it is."""
+    """Return whether attributes name this digest and content type as signed."""
     return values.get(_CONTENT_TYPE) == content_type and (
         values.get(_MESSAGE_DIGEST) == der.octets(digest)
     )

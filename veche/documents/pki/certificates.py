@@ -77,7 +77,7 @@ def registrar_of(certificate: x509.Certificate) -> str:
 
 
 def hand_of(certificate: x509.Certificate) -> Hand | None:
-    """Return the person who wrote by hand before the holder; None: nobody, or unreadable."""
+    """Return the handwriting that the holder witnessed; None: none, or it is unreadable."""
     try:
         told = _stated(certificate, HAND) or b""
         digest, name = told[: SHA256.size], told[SHA256.size :].decode()

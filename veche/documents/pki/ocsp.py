@@ -113,7 +113,7 @@ class Answer:
     nonce: bytes | None
 
     def names(self, certificate: x509.Certificate) -> bool:
-        """Return whether a certificate is that of the responder that it says to be of."""
+        """Return whether a certificate belongs to the responder that the answer names."""
         if self.name is not None:
             return self.name == certificate.subject.public_bytes()
         key = subject_and_key_of(certificate)[1]

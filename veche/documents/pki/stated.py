@@ -164,7 +164,7 @@ def extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
 
 
 def is_understood(certificate: x509.Certificate) -> bool:
-    """Return whether nothing in it must be understood that is not looked at here (RFC 5280 §4.2).
+    """Return whether it has no critical extension that we ignore (RFC 5280 §4.2).
 
     Such as the names to which an authority is bound: those that it gives to others prove nothing.
     """

@@ -366,7 +366,7 @@ def _is_whole(one: x509.CertificateRevocationList) -> bool:
 
 
 def _acquits(one: ocsp.State, certificate: x509.Certificate, at: dt.datetime) -> bool:
-    """Return whether it says that a certificate was good then; who is revoked later was."""
+    """Return whether it says that a certificate was good then; one revoked later was."""
     if one.status is not ocsp.Status.GOOD:
         return one.status is ocsp.Status.REVOKED
     return one.at <= certificate.not_valid_after_utc and at <= one.speaks_until

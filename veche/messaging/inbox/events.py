@@ -53,7 +53,7 @@ class Row:
 
 
 def is_for_an_answer(event_type: str, event: Mapping[str, Any]) -> bool:
-    """Return whether somebody waits for what becomes of an event, as far as it shows.
+    """Return whether the sender of an event may expect an answer.
 
     A notice is never answered: bots would talk with one another for ever (Matrix spec, m.notice).
     """

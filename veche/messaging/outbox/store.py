@@ -110,7 +110,7 @@ def announce(txn: Cursor, bot: UserId, room_id: RoomId) -> None:
 
 
 def is_said(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> bool:
-    """Return whether something was said already; forgotten as long after as rows are kept."""
+    """Return whether a message was sent already; forgotten once its row is deleted."""
     txn.execute(
         "SELECT 1 FROM runtime.outbox WHERE room_id = %s AND effect_id = %s", (room_id, effect_id)
     )

@@ -57,7 +57,7 @@ class Claims:
         self._asking: set[str] = set()
 
     def is_due(self, device: PeerDevice, now_ms: int) -> bool:
-        """Return whether to try a device: not if it gave no key a short while ago."""
+        """Return whether to try a device; not if it just failed to give a key."""
         return self._no_key.get(device.curve25519, 0) <= now_ms
 
     async def claim(self, devices: Sequence[PeerDevice], now_ms: int) -> list[PeerDevice]:

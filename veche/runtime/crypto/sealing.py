@@ -461,7 +461,7 @@ class Sealer:
         return tuple(map(UserId, cached.unreadable_by)) if cached is not None else ()
 
     def is_encrypted(self, txn: Cursor, room_id: RoomId) -> bool:
-        """Return whether what is said in the room must be sealed.
+        """Return whether messages in the room must be encrypted.
 
         It is remembered. That a room is plain may change, so the transaction demands it, and runs
         again where it is not so any more.
@@ -480,7 +480,7 @@ class Sealer:
 
 
 def _is_committed(cached: _Cached, row: SealingRow) -> bool:
-    """Return whether what is in memory is what was committed."""
+    """Return whether the session in memory is the committed one."""
     is_same = cached.session_id == row.session_id
     return is_same and cached.session.message_index == row.message_count
 

@@ -103,7 +103,7 @@ class Transactions(Resource):
             raise ForbiddenError("Wrong token")
 
     def is_authorized(self, given: bytes) -> bool:
-        """Return whether the value of an Authorization header is that of the homeserver."""
+        """Return whether an Authorization header has the homeserver's token."""
         return hmac.compare_digest(given, self._authorization)
 
     def handle(self, kind: bytes, body: bytes, answer: Callable[[int, bytes], None]) -> None:

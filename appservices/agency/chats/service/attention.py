@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def counts(scene: Conversation, inbound: Inbound, ground: Ground) -> bool:
-    """Return whether something that was said counts; if not, and it helps, the sender is told why.
+    """Return whether a message counts; if not, tell the sender why where that helps.
 
     Staff mend their talk as everybody does: only persons are told that an edit changes nothing. Of
     a person no device counts that reads nothing of ours; by which the staff acts, the desk knows.

@@ -108,7 +108,7 @@ def hear(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
 
 
 def is_heard(scene: Conversation, inbound: Inbound) -> bool:
-    """Return whether it is left to act on what a person said."""
+    """Return whether a person's message still needs an action."""
     ground = scene.ground(inbound.sender)
     return not _signs_out(scene, inbound) and counts(scene, inbound, ground)
 
@@ -176,7 +176,7 @@ def hear_in_case(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
 
 
 def _is_elsewhere(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool:
-    """Return whether words in a chat are not about the case that was dealt with there.
+    """Return whether a chat message is not about the case handled there.
 
     Once that has its result, only what names the case is about it.
     """

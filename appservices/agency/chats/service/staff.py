@@ -81,7 +81,7 @@ def hear_at_desk(scene: Conversation, inbound: Inbound, member: StaffMember) -> 
 
 
 def _is_doubted(scene: Conversation, inbound: Inbound) -> bool:
-    """Return whether it may be by anybody; then its sender is told."""
+    """Return whether anybody may have written it; if so, tell the sender."""
     if inbound.trust is not Trust.ANY:
         return False
     _refuse(scene, inbound, RefusalReason.TRUST_TOO_LOW)

@@ -85,7 +85,7 @@ def asker_of(turn: Turn, step: FormStep) -> Asker:
 
 
 def _is_for(turn: Turn, step: Step) -> bool:
-    """Return whether a step is for a case that is decided like this one."""
+    """Return whether a step applies to a case with this decision."""
     state = turn.case.state
     is_decided = state in {State.DECIDED_YES, State.DECIDED_NO}
     if isinstance(step, ReviewStep | DecideStep):

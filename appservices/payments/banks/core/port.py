@@ -340,4 +340,4 @@ class Rail(Protocol):
         """
 
     async def name_check(self, account: str, name: str) -> NameMatch:
-        """Return whether an account is somebody's of this name."""
+        """Check whether an account belongs to somebody of this name."""

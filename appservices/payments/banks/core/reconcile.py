@@ -275,7 +275,7 @@ class _Desk:
             del self._expected[id_]
 
     def _adds(self, entry: Entry, one: Expected) -> bool:
-        """Return whether both are left, of one side and a fixed amount, and the account is told."""
+        """Return whether both are open, on one side, of fixed amount and known account."""
         is_left = entry.key in self._entries and one.id in self._expected
         is_fixed = one.amount_minor is not None and not entry.return_code
         return is_left and is_fixed and bool(one.other_account) and _is_same_side(entry, one)

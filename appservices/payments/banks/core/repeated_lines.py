@@ -67,6 +67,6 @@ def told_again(entry: Entry, told: Sequence[Told], *, is_stated: bool) -> Sequen
 
 
 def _is_of(entry: Entry, group: Sequence[Told]) -> bool:
-    """Return whether the orders that both sides name, if they do, are the same."""
+    """Return whether both sides name the same order, if they name one."""
     named = {one.order_id for one in group if one.order_id}
     return not entry.order_id or not named or named == {entry.order_id}

@@ -108,7 +108,7 @@ def _of_line(txn: Cursor, bank: Bank, entry: Entry) -> Finding:
 
 
 def _is_forgotten(txn: Cursor, order_id: str) -> bool:
-    """Return whether an id looks like that of an order of ours, and there is none."""
+    """Return whether an id looks like one of our orders, but none has it."""
     return bool(_OURS.match(order_id)) and store.lock_order(txn, order_id) is None
 
 

@@ -99,7 +99,7 @@ class DemoRail:
         return read_events(raw)
 
     async def name_check(self, account: str, name: str) -> NameMatch:
-        """Return whether an account is somebody's; a bank that does not answer does not know."""
+        """Check whether an account is somebody's; a silent bank counts as not knowing."""
         body = json.dumps({"account": account, "name": name}).encode()
         try:
             answer = await self._ask("POST", "/name-check", body)

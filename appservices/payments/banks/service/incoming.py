@@ -184,7 +184,7 @@ class Incoming:
             self.alarm(entry.key, "the line was told before, with another content")
 
     def _is_told(self, entry: Entry, by: str) -> bool:
-        """Return whether other lines, which were told before, are the money of this one."""
+        """Return whether earlier lines already report the money of this one."""
         name = self.bank.name
         found = again.told_lines(self.txn, name, entry, by)
         told = told_again(entry, found, is_stated=by == store.STATEMENT)

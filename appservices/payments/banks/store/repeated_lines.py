@@ -125,7 +125,7 @@ def sum_of_batch(txn: Cursor, bank_name: str, entry: Entry, by: str) -> Sum | No
 
 
 def is_apart(txn: Cursor, bank_name: str, key: str) -> bool:
-    """Return whether a line is a sum that was taken apart, or what took it apart."""
+    """Return whether a line is a sum that was split, or the counter-entry of the split."""
     txn.execute(
         "SELECT FROM payments.bank_line AS l JOIN payments.bank_line AS p ON p.bank = l.bank"
         "  AND p.key = l.key || %(end)s AND p.signed_minor = -l.signed_minor"

@@ -174,7 +174,7 @@ def open_of(scene: Conversation, organiser: int) -> list[BillMatter]:
 
 
 def is_open(scene: Conversation, payment: Payment) -> bool:
-    """Return whether a share can still be agreed to; True of what is no share."""
+    """Return whether a share can still be agreed to; True for other payments."""
     if payment.bill is None:
         return True
     file = store.lock_bill(scene.txn, payment.bill)
@@ -237,7 +237,7 @@ def ask_organiser(scene: Conversation, matter: BillMatter, intro: Doc) -> None:
 
 
 def to_ask_again(scene: Conversation, matter: BillMatter) -> list[str]:
-    """List sharers who have not paid and may get one more reminder; reminders are limited."""
+    """List sharers who declined and may be asked once more; the number of times is limited."""
     times = store.times_asked(scene.txn, matter.bill.id)
     return [
         one.private.payer.address

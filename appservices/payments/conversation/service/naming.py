@@ -68,7 +68,7 @@ def with_organisation_first(section: PaymentsSection, typed: str) -> str:
 
 
 def _is_amount(words: Sequence[str]) -> bool:
-    """Return whether words may be an amount, or are none; whether they are one, the order says."""
+    """Return whether words are empty or may be an amount; the order decides."""
     return not words or words[0][:1].isdigit()
 
 

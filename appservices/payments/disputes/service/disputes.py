@@ -132,7 +132,7 @@ def choose(scene: Conversation, case: Case, person: UserId, choice: str) -> bool
 
 
 def may_choose(case: Case, side: Side, choice: str) -> bool:
-    """Return whether a choice of one side counts in the state of a dispute."""
+    """Return whether a side's choice is allowed in the state of a dispute."""
     found = _CHOICES.get((side, choice))
     return found is not None and case.dispute.state in found.states
 

@@ -40,7 +40,7 @@ def attempt_hold(scene: Conversation, dispute: Dispute) -> None:
 
 
 def held_minor(scene: Conversation, dispute: Dispute) -> int:
-    """Return the sum that the ledger's writer has set aside."""
+    """Return the sum that the ledger's writer has set aside for a dispute."""
     row = ledger.row(scene.txn, SHARD, ledger_id(transfer_id(scene, dispute.id, HOLD)))
     return row.amount if row is not None else 0
 

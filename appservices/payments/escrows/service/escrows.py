@@ -103,12 +103,12 @@ def answered(scene: Conversation, answer: Answered) -> None:
 
 
 def may_join(deal: Deal, voter: Voter) -> bool:
-    """Return whether it is asked of somebody whether they take part."""
+    """Return whether somebody is being asked to take part."""
     return deal.escrow.state is EscrowState.PROPOSED and not voter.has_agreed
 
 
 def may_refuse(deal: Deal, voter: Voter) -> bool:
-    """Return whether somebody may not take part, or, who buys, stop it."""
+    """Return whether somebody may decline to take part, or as the buyer stop it."""
     is_free = voter.role is Role.BUYER or not voter.has_agreed
     return is_free and deal.escrow.state in WAITING
 

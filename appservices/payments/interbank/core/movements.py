@@ -284,7 +284,7 @@ def _not_paid(
 
 
 def _is_unheard(our: InterbankPayment, claims: Claims, own: str) -> bool:
-    """Return whether the other could not know of what we paid when it wrote."""
+    """Return whether the other side wrote before it could know of our payment."""
     if our.payer_at != own:
         return False
     # A message has its moment to the second.

@@ -90,7 +90,7 @@ class Send(ChatJob[Parts]):
         return server, {"id": id_}, amount
 
     def _counts(self, server: str, job: Job, answer: PeerAnswer, amount: Money) -> bool:
-        """Return whether an answer is one that the question can have; that money came is proved."""
+        """Return whether an answer fits the question, with proof if it says that money came."""
         if (job.payload["kind"], answer.state) not in _HEARD:
             return False
         if answer.state != "done" or job.payload["kind"] == PREPARE:

@@ -152,7 +152,7 @@ def prepare(
 
 
 def is_same(file: InFile, packet: Packet, holder: Holder) -> bool:
-    """Return whether a packet is the one that came before under its id."""
+    """Return whether a packet equals the earlier one of its id."""
     digest = hashlib.sha256(canonical(packet.model_dump(mode="json"), where="packet")).digest()
     return file.peer == holder.id and file.sha256 in {None, digest}
 

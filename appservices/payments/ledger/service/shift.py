@@ -184,7 +184,7 @@ class Shift:
         await self._settle_all()
 
     def _is_much(self) -> bool:
-        """Return whether it is worth while to decide what waits as another block is committed."""
+        """Return whether to decide the next block while another one is committed."""
         return self._queue.size >= (PIPELINE_FROM // 2 if self._commits else PIPELINE_FROM)
 
     async def _decide_and_keep(self) -> None:

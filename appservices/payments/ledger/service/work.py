@@ -119,7 +119,7 @@ class Entry:
 
 
 def _go_on(_answer: Deferred[Outcome]) -> None:
-    """Keep begun work going when its answer is cancelled; nobody gets the answer then."""
+    """Ignore that an answer is cancelled: begun work goes on, and nobody gets its answer."""
 
 
 class Queue:

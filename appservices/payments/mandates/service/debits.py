@@ -221,7 +221,7 @@ def _spend_act(scene: Conversation, order: ChargeOrder) -> None:
 
 
 def _has_act(scene: Conversation, order: ChargeOrder) -> bool:
-    """Return whether an office's charge comes with its act; of others none is needed."""
+    """Return whether a charge has the act that it needs; only an office's does."""
     if not acting.is_office(scene, order.payee):
         return True
     try:

@@ -111,7 +111,7 @@ def refuse(
 def read_quote(
     scene: Conversation, caller: OrganisationCaller, invoice_id: str, payment_id: str
 ) -> QuoteView:
-    """Return a payer's request for a quote before they pay.
+    """Return the quote that a payer asked for before they pay.
 
     Raises:
         NotFoundError: There is no such quote of theirs.

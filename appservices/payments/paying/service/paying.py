@@ -303,7 +303,7 @@ def _above_peer(scene: Conversation, payment: Payment, *, is_settled: bool) -> s
 
 
 def _can_be_paid(scene: Conversation, payment: Payment) -> bool:
-    """Return whether the payee is here; who stopped everything gets back what is theirs."""
+    """Return whether the payee is here; refunds also reach people who stopped everything."""
     payee = holders.holder(scene.txn, payment.payee)
     is_refund = payment.kind is Kind.REFUND
     return not payee.is_closed if is_refund else payee.is_open

@@ -177,7 +177,7 @@ def root_text(txn: Cursor, origin: str, size: int) -> str:
 
 
 def had(txn: Cursor, head: Checkpoint) -> bool:
-    """Return whether this ledger was what a head says, when it had as many blocks."""
+    """Return whether this ledger had this head when it had as many blocks."""
     try:
         return root_text(txn, head.origin, head.size) == head.to_text()
     except NotFoundError:

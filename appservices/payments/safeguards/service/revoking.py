@@ -79,7 +79,7 @@ def _stop_agreements(scene: Conversation, holder_id: int) -> None:
 
 
 def _void(scene: Conversation, nonces: Mapping[str, str | None]) -> list[str]:
-    """List the matters approved by one of these, which no longer count."""
+    """List the ids whose approval was made with a key that was revoked since."""
     void = revoked_among(scene.txn, [one for one in nonces.values() if one is not None])
     return [id_ for id_, nonce in nonces.items() if nonce in void]
 

@@ -74,7 +74,7 @@ def add_payment(txn: Cursor, payment: Payment, sealed: bytes, now_ms: int) -> bo
 
 
 def locked_before(txn: Cursor, payment_id: str) -> tuple[int, str | None] | None:
-    """Return the locks before a payment: its payer and a share's bill; None: no payment."""
+    """Return what to lock before a payment: its payer, and a share's bill; None: no payment."""
     txn.execute("SELECT payer, bill_id FROM payments.payment WHERE id = %s", (payment_id,))
     row = txn.fetchone()
     return (int(row[0]), row[1]) if row else None

@@ -138,7 +138,7 @@ class TrustView(Wire):
 
 
 class ShareBody(Wire):
-    """A share on which somebody wants a decision.
+    """A decision for which somebody wants to be asked for their key.
 
     Attributes:
         part: What the seller shall get, as it was typed; null: all to the seller, or all back.

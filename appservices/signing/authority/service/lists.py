@@ -67,7 +67,7 @@ class FolderLists(Mapping[int, bytes]):
 
 
 def is_listed(listed: bytes, certificate: x509.Certificate) -> bool:
-    """Return whether a list says that a certificate was revoked, at whatever moment."""
+    """Return whether a list says that a certificate was revoked, at any time."""
     held = x509.load_der_x509_crl(listed)
     return held.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
 

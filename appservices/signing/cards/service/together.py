@@ -47,7 +47,7 @@ SEALED: Final = "sealed"
 
 
 def is_together(signature: Signature) -> bool:
-    """Return whether an approval of several documents gave it."""
+    """Return whether it comes from an approval of several documents."""
     return signature.nonce is not None and signatures.TOGETHER in signature.details
 
 
@@ -64,7 +64,7 @@ def tell_signed(scene: Conversation, signature: Signature, signer: UserId, to: U
 
 
 def completed(scene: Conversation, session: Session, verdict: str | None) -> bool:
-    """Return whether it is said of several at once that a document is complete."""
+    """Return whether a document's completion is reported together with others."""
     if session.state is not State.COMPLETED or verdict != SEALED or session.is_blind:
         return False
     if session.closed_at_ms is None or keeping.is_forgotten(scene, session):

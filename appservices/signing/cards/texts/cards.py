@@ -104,7 +104,7 @@ def state_words(session: Session, member: Member, localizer: Localizer) -> str:
 
 
 def result_words(session: Session, localizer: Localizer) -> str:
-    """Return whether what was signed counts, in a sentence."""
+    """Say in one sentence whether the signatures are in force."""
     if session.state is State.COMPLETED:
         return localizer.text("Everyone who is needed has signed, so it is in force.")
     if is_in_force(session):

@@ -207,5 +207,5 @@ def _what(
 
 
 def is_told(member: Member) -> bool:
-    """Return whether a party hears what becomes of a session: who was never asked does not."""
+    """Return whether a party gets news of a session; one who was never asked does not."""
     return member.party.state not in (PartyState.WAITING, PartyState.EXCUSED)

@@ -119,7 +119,7 @@ def answered(scene: Conversation, answered: Answered) -> None:
 def _may_without_key(
     scene: Conversation, session: Session, member: Member, answered: Answered
 ) -> bool:
-    """Return whether an answer that no key approved counts; if not, the party is told what to do.
+    """Return whether an answer without a key counts; if not, tell the party what to do.
 
     A key that was enrolled after the question was asked has to approve, too: they are asked anew.
     """

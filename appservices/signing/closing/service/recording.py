@@ -168,7 +168,7 @@ def make_report(
 
 
 def has_seal(parts: Parts, now_ms: int) -> bool:
-    """Return whether who runs the bot has a seal of its own that counts.
+    """Return whether the bot's organisation has a valid seal of its own.
 
     Without one reports are stamped alone: that a seal was revoked must hold up nobody's file.
     """

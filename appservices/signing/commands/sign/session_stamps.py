@@ -31,7 +31,7 @@ _RETRY_AFTER_MS: Final = 5_000
 
 @attrs.frozen
 class SessionStamps:
-    """The time stamps of one signature.
+    """The time stamp authority of one signature.
 
     Attributes:
         client: By which the service is asked.

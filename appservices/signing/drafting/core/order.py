@@ -329,7 +329,7 @@ class _Reader:
         return attrs.evolve(wanted, place=place)
 
     def _by_hand(self) -> bool:
-        """Return whether it is said here that somebody signs by hand."""
+        """Read the words "by hand", if they are next; return whether they were."""
         two = tuple(one.casefold() for one in self._words[self._at : self._at + 2])
         if two not in _BY_HAND:
             return False
@@ -454,7 +454,7 @@ def _check_counts(stages: Sequence[WantedStage]) -> None:
 
 
 def _check_hands(stages: Sequence[WantedStage]) -> None:
-    """Check that each handwriting party has one witness who can sign; none: the requester."""
+    """Check that each party who signs by hand has one witness who can sign; none: the requester."""
     everyone = [one for stage in stages for one in stage.wanted]
     for one in everyone:
         seeing = [other for other in everyone if folded(other.of) == folded(one.person)]
@@ -489,6 +489,6 @@ def _written_one(one: Wanted) -> str:
 
 
 def _quoted(person: str) -> str:
-    """Write a witnessed person's name as typed; one that is no single word is a guest's."""
+    """Write a name as it is typed: in quotes if it is no plain word, as a guest's."""
     is_word = _PERSON.fullmatch(person) is not None and person.casefold() not in _WORDS
     return person if is_word else f'"{person}"'

@@ -137,7 +137,7 @@ class Find(ChatJob[Parts]):
         return attrs.evolve(guest, is_by_hand=one.is_by_hand)
 
     def _before(self, one: Invited, invited: Sequence[Invited]) -> Invited:
-        """Assign a handwriting party to the named witness, else to the requester."""
+        """Make the named witness the registrar of a party who signs by hand; else keep it."""
         witness = next((other for other in invited if other.of == one.id), None)
         if not one.is_by_hand or witness is None:
             return one

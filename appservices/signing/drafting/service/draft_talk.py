@@ -253,7 +253,7 @@ def about(session_id: str) -> str:
 
 
 def may_order_seal(scene: Conversation, organisation: str, person: UserId) -> bool:
-    """Return whether a person may have a seal put on a document, and it counts."""
+    """Return whether a person may order a seal, and the seal is valid."""
     seals = scene.parts.signing.seals
     found = next((one for one in seals if one.id == organisation), None)
     is_theirs = found is not None and person in found.ordered_by

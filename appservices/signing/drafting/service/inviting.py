@@ -1,4 +1,4 @@
-"""Parties of a draft; a handwriting party comes with their witness."""
+"""Parties of a draft; a party who signs by hand comes with their witness."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Invited:
 
 
 def written_member(one: Invited) -> Member:
-    """Make a handwriting party: without a box, as their witness signs for both."""
+    """Make a party who signs by hand: without a box, as their witness signs for both."""
     if one.role is not Role.SIGNER or one.level not in (None, Level.CLICK):
         raise ByHandError("level")
     return Member(

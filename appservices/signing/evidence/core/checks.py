@@ -132,7 +132,7 @@ def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
 
 
 def _delegation_problems(evidence: Evidence, told: EvidenceDelegation) -> Iterator[str]:
-    """Return whether the party's key has let that one act, if a key has said so."""
+    """Check that the party's key approved the delegate, if a key did."""
     users = {one.party: one.user for one in evidence.parties}
     if told.party not in users or told.to not in users:
         yield "lets somebody act who took no part"
@@ -155,7 +155,7 @@ def _delegation_problems(evidence: Evidence, told: EvidenceDelegation) -> Iterat
 
 
 def _identity_problems(evidence: Evidence, report: Report) -> Iterator[str]:
-    """Return whether those who signed in person were identified by whom their certificates name."""
+    """Check that guests were identified by the registrars in their certificates."""
     by_party = {one.party: one for one in evidence.identified}
     fields = {one.field: one.party for one in evidence.parties if one.field}
     for signer in _asked(evidence, report):
@@ -169,7 +169,7 @@ def _identity_problems(evidence: Evidence, report: Report) -> Iterator[str]:
 
 
 def _word_problems(evidence: Evidence, seen: EvidenceIdentified) -> Iterator[str]:
-    """Return whether it was said with a key, of the key that has approved the signature."""
+    """Check that a key made the statement about the key that approved the signature."""
     given = seen.approval
     if given is None:
         yield "nobody has said with a key who they are"

@@ -88,7 +88,7 @@ def _approved(evidence: Evidence, party: str) -> Iterator[ShownHand]:
 
 
 def _file_problems(evidence: Evidence, report: Report) -> Iterator[str]:
-    """Return whether the certificates of witnesses in the file name the same handwriting."""
+    """Check that the witnesses' certificates in the file name the same handwriting."""
     before = evidence.document.fields_before
     in_file = {
         (one.hand.name, encode_base64(one.hand.record_sha256))

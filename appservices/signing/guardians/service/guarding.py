@@ -153,7 +153,7 @@ def _rule_of(scene: Conversation, member: Member) -> GuardRule | None:
 
 
 def _waits(session: Session, member: Member, rule: GuardRule, purpose: Mapping[str, Any]) -> bool:
-    """Return whether what a guardian was asked is still to be decided, by the rule that counts."""
+    """Return whether a guardian's question is still open, under the valid rule."""
     is_open = session.state is State.OPEN and member.party.state in CAN_ACT
     return is_open and rule.id == purpose.get("rule")
 

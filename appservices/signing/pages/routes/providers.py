@@ -112,7 +112,7 @@ class ProviderRoutes(PartyCalls):
         summary="What the person has to say to the provider; if it needs a code, that is sent",
     )
     async def begin(self, call: Call) -> FieldsView:
-        """Begin with the certificate that they have approved."""
+        """List the provider's fields for the approved certificate; send a challenge if needed."""
         ready = await self._ready(call)
         client, remote = await self._remote(ready)
         if any(one.is_challenge for one in remote.fields):

@@ -175,7 +175,7 @@ def _kept(content: bytes) -> Upload | None:
 
 
 def _has_notes(held: list[Dictionary]) -> bool:
-    """Return whether there is a form, or what is drawn on pages; links alone are left."""
+    """Return whether there is a form or a drawn annotation; links alone do not count."""
     return any(
         b"/AcroForm" in one
         or (one.get(b"/Type") == b"/Annot" and one.get(b"/Subtype") != b"/Link")

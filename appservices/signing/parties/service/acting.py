@@ -319,7 +319,7 @@ def can_act(member: Member) -> bool:
 
 
 def was_seen_by_revoked(scene: Conversation, member: Member) -> bool:
-    """Return whether the key is revoked by which a registrar said who a guest is."""
+    """Return whether the registrar's key that identified a guest was revoked."""
     seen = member.identified if member.is_guest else None
     return seen is not None and bool(revoked_among(scene.txn, [seen.nonce]))
 

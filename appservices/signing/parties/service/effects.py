@@ -133,7 +133,7 @@ def _tell_everyone(scene: Conversation, session: Session, happening: Happening) 
 
 
 def _has_card(member: Member) -> bool:
-    """Return whether a party was asked; that of a guest stands elsewhere."""
+    """Return whether a party was asked; guests are recorded elsewhere."""
     return member.card is not None or (member.is_guest and is_told(member))
 
 

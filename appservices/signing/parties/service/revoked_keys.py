@@ -106,7 +106,7 @@ def _tell(scene: Conversation, session: Session, person: UserId) -> None:
 
 
 def _has_begun(scene: Conversation, session: Session, member: Member) -> bool:
-    """Return whether a party has begun to sign by what counts no more."""
+    """Return whether a party began to sign by an approval that no longer counts."""
     found = certificates.of_party(scene.txn, session.id, member.id)
     return bool(revoked_among(scene.txn, [one.nonce for one in found]))
 

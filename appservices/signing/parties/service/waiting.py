@@ -81,7 +81,7 @@ def together(found: Sequence[tuple[Session, Member]]) -> list[tuple[Session, Mem
 
 
 def is_plain(session: Session, member: Member) -> bool:
-    """Return whether a document can be signed with others."""
+    """Return whether a document can be signed together with others."""
     try:
         check_plain(session, member)
     except RefusedError:
@@ -123,7 +123,7 @@ def link_of(scene: Conversation, person: UserId) -> str | None:
 
 
 def is_good(scene: Conversation, told: ListLink) -> bool:
-    """Return whether a link opens the list of the person whom it names."""
+    """Return whether a link is valid for the list of the person in it."""
     known = list_link(scene.parts.host.seed(LIST_SEED), told.person, told.until_ms)
     is_same = hmac.compare_digest(known.token.encode(), told.token.encode())
     return is_same and scene.now_ms <= told.until_ms

@@ -87,7 +87,7 @@ def claimed(body: RevisionView) -> tuple[bytes, bytes]:
 
 
 def _may_close(session: Session, member: Member) -> bool:
-    """Return whether somebody has a stake in the file: who has signed in it, and who asks.
+    """Return whether a party may close the file: a signer, or the requester.
 
     Why: what is handed in here is not seen, so whoever only reads it could spoil it.
     """

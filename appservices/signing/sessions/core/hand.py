@@ -27,7 +27,7 @@ WITHDRAWN: Final = "withdrawn"
 
 
 def witness_of(session: Session, member: Member) -> Member | None:
-    """Return the witness who must sign for a handwriting party; None: there is none."""
+    """Return the witness who must sign for a party who signs by hand; None: there is none."""
     if not member.is_by_hand:
         return None
     seeing = (one for one in session.members if one.party.of == member.id)
@@ -35,7 +35,7 @@ def witness_of(session: Session, member: Member) -> Member | None:
 
 
 def writer_of(session: Session, member: Member) -> Member | None:
-    """Return the handwriting party of a witness; None: they are no witness."""
+    """Return the party who signs by hand of a witness; None: they are no witness."""
     seen = session.member(member.party.of)
     return seen if seen is not None and seen.is_by_hand else None
 

@@ -214,7 +214,7 @@ class Member:
 
     @property
     def is_unknown(self) -> bool:
-        """Return whether somebody still has to see who they are."""
+        """Return whether they still have to be identified."""
         return self.is_guest and self.identified is None
 
 

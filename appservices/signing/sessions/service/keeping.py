@@ -23,7 +23,7 @@ def kept_ms(section: SessionsSection, *, is_blind: bool) -> int:
 
 
 def is_forgotten(scene: Conversation, session: Session) -> bool:
-    """Return whether what was kept of a closed document is deleted."""
+    """Return whether the data of a closed document was deleted."""
     is_over = session.closed_at_ms is not None and session.paper is not None
     return is_over and blobs.digest_of(scene.txn, session.id, "document") is None
 
@@ -42,7 +42,7 @@ def check_kept(scene: Conversation, session: Session) -> None:
 
 
 def may_ask(scene: Conversation, session: Session) -> bool:
-    """Return whether whoever asked for the signatures can want it deleted, and has not yet."""
+    """Return whether the requester can order the deletion, and has not yet."""
     is_here = session.closed_at_ms is not None and not is_forgotten(scene, session)
     return is_here and not is_asked(scene, session)
 
@@ -78,5 +78,5 @@ def warned_at_ms(scene: Conversation, session: Session) -> int | None:
 
 
 def is_asked(scene: Conversation, session: Session) -> bool:
-    """Return whether whoever asked for the signatures wants it deleted."""
+    """Return whether the requester has ordered the deletion."""
     return events.first_ms(scene.txn, session.id, DELETION_ASKED) is not None

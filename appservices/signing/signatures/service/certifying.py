@@ -321,7 +321,7 @@ def _to_sign(scene: Conversation, session: Session, member: Member, approved: Ap
 
 
 def _hand(session: Session, member: Member) -> Hand | None:
-    """Return the handwriting party that a witness's certificate names."""
+    """Return the party who signs by hand that a witness's certificate names."""
     writer = writer_of(session, member)
     if writer is None or writer.written is None:
         return None

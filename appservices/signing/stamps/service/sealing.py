@@ -47,7 +47,7 @@ def organisation_keys(seals: Sequence[SealSection]) -> BearerKeys:
 
 
 class Seals:
-    """The seals of organisations here, and the time stamps."""
+    """The seals of organisations here, and the site's time stamp authority."""
 
     def __init__(self, authorities: Authorities, others: OtherStamps | None = None) -> None:
         """Make it from what was read.

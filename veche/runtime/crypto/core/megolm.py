@@ -108,7 +108,7 @@ def decrypt(session: vz.InboundGroupSession, event: MegolmEvent, room_id: str) -
 def check_room_key(
     known: tuple[str, str, int] | None, sender: str, curve25519: str, first_index: int
 ) -> bool:
-    """Return whether a room key that came is to be kept.
+    """Return whether to keep a room key.
 
     Args:
         known: Sender, Curve25519 and first index of the key at its place, if one is there.

@@ -145,7 +145,7 @@ def demand_sealing(
 
 
 def is_closed(txn: Cursor, room_id: str) -> bool:
-    """Return whether a bot made a room for those alone whom it invites."""
+    """Return whether a bot made a room for its invited people alone."""
     txn.execute("SELECT FROM runtime.room WHERE room_id = %s AND is_closed", (room_id,))
     return txn.rowcount == 1
 
