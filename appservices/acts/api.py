@@ -32,7 +32,7 @@ class OrganisationView(Wire):
     id: str
     """Its name in the directory."""
     names: dict[str, str]
-    """What it is called, by language."""
+    """Name, by language."""
     domain: str
     """Where it is found on the web."""
     domain_seen_ms: int | None
@@ -50,7 +50,7 @@ class OrganisationView(Wire):
     purposes: list[PurposeView]
     """What it may ask for."""
     complaints: str
-    """Whom people write to about it."""
+    """Address for complaints about it."""
     accounts: dict[str, str]
     """Accounts through which it speaks, with their master keys."""
     protects: list[str]

@@ -32,7 +32,7 @@ class PurposeSection(Section):
     code: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", examples=["civil-registry"])
     """As in its acts."""
     title: Names
-    """What it is, by language."""
+    """Title of the purpose, by language."""
     basis: str = Field(max_length=200, examples=["Civil Status Act §12"])
     """The law."""
     claims: tuple[str, ...] = Field(default=(), strict=False, max_length=50)
@@ -47,7 +47,7 @@ class OrganisationSection(Section):
     acts: str | None = Field(default=None, pattern=_ID)
     """Its name in the log of acts of this server, if that is another."""
     name: Names
-    """What it is called, by language."""
+    """Name, by language."""
     domain: str = Field(pattern=r"^[a-z0-9][a-z0-9.:-]{0,252}$", examples=["tax.example"])
     """Where it is found on the web."""
     parent: str | None = Field(default=None, pattern=_ID)
@@ -66,9 +66,9 @@ class OrganisationSection(Section):
     """Keys of its logs of acts, by which homeservers check what it sends; left out: the services
     of this server keep its log."""
     purposes: tuple[PurposeSection, ...] = Field(default=(), strict=False, max_length=50)
-    """What it may ask people for."""
+    """Purposes for which it may ask people for data."""
     complaints: str = Field(max_length=200, examples=["ombudsman@tax.example"])
-    """Whom people write to about it."""
+    """Address for complaints about it."""
     protects: tuple[str, ...] = Field(default=(), strict=False, max_length=100)
     """Names that nobody else may bear; only of the directory's own organisations."""
 

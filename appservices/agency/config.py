@@ -55,7 +55,7 @@ class OfficeSection(Section):
     services: list[FilePath] = Field(min_length=1, max_length=SERVICES_MAX)
     """Files of its services. ``veche service check`` tells what is wrong in one."""
     staff: list[StaffSection] = Field(min_length=1, max_length=STAFF_MAX)
-    """Who works there."""
+    """Staff of the office."""
     avatar: InputPath | None = None
     """Its coat of arms, a PNG or SVG file: the picture of its bot, and on pages. Left out: that of
     the organisation."""
@@ -142,7 +142,7 @@ class AgencySection(Section):
     """Organisations that offer services to persons in rooms."""
 
     organisations: list[OrganisationSection] = Field(min_length=1, max_length=OFFICES_MAX)
-    """Who offers services here."""
+    """Organisations that offer services here."""
 
     @model_validator(mode="after")
     def _check_bots(self) -> Self:

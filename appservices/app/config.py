@@ -36,8 +36,8 @@ class PushSection(Section):
         max_length=200,
         examples=["mailto:admin@example.org"],
     )
-    """Whom a push service can reach if something is wrong (RFC 8292 §2.1): an address of e-mail, or
-    of the web without a path."""
+    """Contact for push services if something is wrong (RFC 8292 §2.1): an e-mail address, or a web
+    address without a path."""
     services: Annotated[tuple[PushHost, ...], Field(strict=False, max_length=SERVICES_MAX)] = (
         SERVICES
     )

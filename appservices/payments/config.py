@@ -136,9 +136,9 @@ class TaxSection(Section):
     street: str | None = Field(default=None, min_length=1, max_length=200)
     """With its number."""
     postcode: str | None = Field(default=None, pattern=r"^[A-Z0-9][A-Z0-9 -]{0,11}$")
-    """Of the town."""
+    """Postal code of the town."""
     town: str | None = Field(default=None, min_length=1, max_length=200)
-    """Of its address."""
+    """Town of its address."""
     vat_id: str | None = Field(default=None, pattern=VAT_ID, examples=["DE123456789"])
     """Number for the value added tax, with its country before it."""
     tax_number: str | None = Field(default=None, pattern=r"^[!-~ ]{1,35}$")
@@ -150,11 +150,11 @@ class TaxSection(Section):
     endpoint: str | None = Field(default=None, pattern=r"^[!-~]{1,100}$")
     """Where it takes electronic documents."""
     contact: str | None = Field(default=None, min_length=1, max_length=100)
-    """Whom one asks about invoices; some countries want that, with phone and mail."""
+    """Contact for questions about invoices; some countries require it, with phone and mail."""
     phone: str | None = Field(default=None, pattern=r"^[0-9+() /.-]{3,30}$")
-    """Of them."""
+    """Phone number of the contact."""
     email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)
-    """Of them."""
+    """E-mail address of the contact."""
 
     @model_validator(mode="after")
     def _check_endpoint(self) -> Self:
@@ -249,12 +249,12 @@ class BankSection(Section):
     account: Annotated[str, AfterValidator(_check_iban)]
     """IBAN of the institution's account there."""
     currency: Currency = "EUR"
-    """Of that account; one of ``currencies``."""
+    """Currency of that account; one of ``currencies``."""
     key_path: SecretPath
     """File with 32 random bytes in base64, of which the key is made that signs what the bank
     gets."""
     options: dict[str, str] = Field(default_factory=dict, max_length=50)
-    """Whatever else the rail wants to know."""
+    """Other settings of the rail."""
 
 
 class SettlementSection(Section):
@@ -263,7 +263,7 @@ class SettlementSection(Section):
     account: Annotated[str, AfterValidator(_check_iban)]
     """IBAN of its account."""
     name: str = Field(min_length=1, max_length=70, examples=["Bank of Altstadt"])
-    """Whose account that is."""
+    """Holder of that account."""
     bic: str | None = Field(default=None, pattern=r"^[A-Z0-9]{8}([A-Z0-9]{3})?$")
     """BIC of its bank, if your bank wants it."""
     reference: Annotated[str, AfterValidator(_check_reference)] | None = None

@@ -55,7 +55,7 @@ class WitnessSection(Section):
     """Where it keeps the newest head of each log. Never restore an older copy: the witness would
     sign two histories. Make a new key instead."""
     logs: tuple[WitnessedLogSection, ...] = Field(max_length=LOGS_MAX, strict=False)
-    """Whose heads it signs."""
+    """Logs whose heads it signs."""
     address: str = "127.0.0.1"
     """Address of this machine to listen on, for logs and for anybody."""
     port: int = Field(default=7380, ge=0, le=65535)

@@ -33,8 +33,8 @@ with Ctrl-C. Where `-c FILE` is left out, the configuration is `$VECHE_CONFIG`, 
 _METRICS: Final = """# Metrics
 
 At `GET /metrics` of `listen`, in Prometheus' text format, beside those of the process and of
-Python. What is worth an alarm: [monitor](../guides/operators/monitor.md). The counters of the event
-guard are in Synapse's own metrics.
+Python. Metrics that need an alarm: [monitor](../guides/operators/monitor.md). The counters of the
+event guard are in Synapse's own metrics.
 
 <!-- Made by tests/support/pages.py; a test compares it with the code. -->
 

@@ -12,11 +12,13 @@ from appservices.agency.language.core import form_section, language, steps_secti
 from appservices.agency.language.core.condition_item import FACTS
 from appservices.agency.language.core.definition import Decision, Silence
 from tests.support import pages, promises
+from tests.support.tables import each_row
 from veche.protocol.forms import FieldKind
 from veche.protocol.inbound import Trust
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "docs/guides/agencies/services.md"
+REFERENCE = sorted((ROOT / "docs/reference").glob("*.md"))
 EXAMPLES = re.findall(r"```yaml service\n(.*?)```", SERVICES.read_text(), re.DOTALL)
 
 
@@ -80,6 +82,16 @@ class TestGeneratedPages:
     def test_the_routes_of_signing_are_those_of_the_code(self) -> None:
         found = (ROOT / "docs/reference/http-signing.md").read_text()
         assert found == pages.signing_page(), "python -m tests.support.pages"
+
+
+class TestPlainEnglish:
+    @each_row("page", [one for one in REFERENCE if one.name != "glossary.md"])
+    def test_no_text_of_the_reference_begins_with_a_question_word(self, page: Path) -> None:
+        prose = re.sub(r"(?ms)^```.*?^```|<!--.*?-->|`[^`\n]+`", "_", page.read_text())
+        cells = re.split(r" \| |(?m:^\| )|\n(?:\n|- |\d+\. )|(?<=[.:?!])\s", prose)
+        bad = re.compile(r"(Who|Whom|Whose|Whoever|What|Whatever|Of)\b.* ")
+
+        assert [one for one in cells if bad.match(one) and not one.rstrip(" |").endswith("?")] == []
 
 
 class TestMonitoring:

@@ -16,7 +16,9 @@ from veche.cli.main import KERNEL, _parser, features
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("veche", "homeserver_modules", "appservices", "bridges")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 FUNCTION_LINES_MAX = 70
+HEADLESS = re.compile(r"(Who|Whom|Whose|Whoever|What|Whatever|Of|Whether|That)\b")
 MODULE_LINES_MAX = 500
 PORT_IMPORTERS_MAX = 9
 TEXTS = {
@@ -134,6 +136,17 @@ def test_functions_are_short() -> None:
         and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES_MAX
     ]
     assert long == []
+
+
+def test_no_docstring_begins_with_a_question_word() -> None:
+    """A stranger understands "Return whether …" and "The payer"; not "Who pays"."""
+    found = [
+        f"{name(path)}: {(ast.get_docstring(node) or '').splitlines()[0]}"
+        for path in files(*PACKAGES, suffixes={".py"})
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, DOCUMENTED) and HEADLESS.match(ast.get_docstring(node) or "")
+    ]
+    assert found == []
 
 
 def test_the_map_names_files_that_exist() -> None:

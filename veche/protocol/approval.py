@@ -121,7 +121,7 @@ class PaymentShown(Exact):
         payee: Account or id of the payee.
         payee_name: As the payee's institution knows it.
         amount: How much.
-        reference: What for.
+        reference: Purpose.
     """
 
     payee: Name
@@ -143,7 +143,7 @@ class ReleaseShown(Exact):
     Attributes:
         to: Name of the office.
         service: For which of its services.
-        number: Of the case.
+        number: Number of the case.
         values: At most ``VALUES_MAX``.
     """
 
@@ -187,7 +187,7 @@ class ShownHand(Exact):
     """A handwritten signature of a person without a key, as the witness saw it.
 
     Attributes:
-        party: Who has written.
+        party: The party who wrote.
         name: Theirs.
         papers: Which kind of identity document they showed.
         drawing: SHA-256 of what they wrote, see ``handwriting.Drawing``.
@@ -208,9 +208,9 @@ class ShownDocument(Titled):
         sha256: SHA-256 of the file before anybody signed it, unpadded base64.
         size: Bytes of that file.
         pages: Pages of that file; 0 if it is no PDF.
-        requester: Who asks for the signature.
+        requester: Name of the requester.
         session: Id of the session.
-        party: Who they are in the session.
+        party: Their id in the session.
         role: As what they sign.
         code: Four digits, which everyone sees who sees this file in this session.
         parties_sha256: SHA-256 of who signs in which order, see ``parties_sha256`` of the session.
@@ -300,9 +300,9 @@ class AskedApproval(Exact):
     """An approval that a person is asked for; it is part of the choice that needs it.
 
     Attributes:
-        kind: What sort of act it is.
+        kind: Kind of the act.
         nonce: 160 bits of the service's; known once.
-        person: Whose key has to sign.
+        person: The person whose key has to sign.
         shown: All that the page shows; its fields by ``kind``.
     """
 
@@ -382,7 +382,7 @@ class Proof(Wire):
 
     Attributes:
         signature: Signature of a P-256 key: r and s, 64 bytes, unpadded base64.
-        webauthn: Of a passkey.
+        webauthn: Answer of a passkey.
     """
 
     signature: Annotated[str, Field(pattern=_BASE64, max_length=86)] | None = None
@@ -400,10 +400,10 @@ class SignedApproval(Proof):
 
     Attributes:
         v: Version, 1.
-        approval: What was signed.
+        approval: The signed approval.
         key: Id of the key.
         signature: Signature of a P-256 key: r and s, 64 bytes, unpadded base64.
-        webauthn: Of a passkey.
+        webauthn: Answer of a passkey.
     """
 
     v: Literal[1]

@@ -69,7 +69,7 @@ class BillView:
 
     Attributes:
         organiser: Who gets the money.
-        title: What for; may be empty.
+        title: Purpose; may be empty.
         total_minor: All of it, with the organiser's own share.
         due_at_ms: Until when all have to agree, UTC.
     """

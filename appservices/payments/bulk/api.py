@@ -41,7 +41,7 @@ class PayoutLine(Wire):
         iban: Account at a bank.
         name: Of the account's holder.
         minor: How much, in minor units of the payout's currency.
-        reference: What for; the payout's title where it is left out.
+        reference: Purpose; the payout's title where it is left out.
     """
 
     ours: LineOurs

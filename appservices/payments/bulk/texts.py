@@ -17,7 +17,7 @@ def missed_doc(name: str, amount: str, reference: str, localizer: Localizer) -> 
     Args:
         name: Of the organisation that wanted to pay them.
         amount: In words.
-        reference: What for.
+        reference: Purpose.
         localizer: How the person is spoken to.
     """
     words = localizer.text(

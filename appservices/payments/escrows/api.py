@@ -79,7 +79,7 @@ class EscrowView(Wire):
             ``ending``, ``released``, ``returned``, ``shared``, ``declined``, ``cancelled``,
             ``expired``, ``refused``.
         amount: What is put aside.
-        title: What for.
+        title: Purpose.
         k: How many have to say the same.
         parties: All who take part, in their order.
         on_silence: What happens at ``ends_at_ms`` by itself.

@@ -98,7 +98,7 @@ class Packet(Wire):
         amount: What the payee gets.
         payer: At the institution that asks.
         payee: At the institution that is asked.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
         refund_of: Of a refund: the payment that it gives back.
         invoice: Which invoice it pays, of an organisation of the institution that is asked.
     """

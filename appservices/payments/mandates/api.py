@@ -49,7 +49,7 @@ class MandateView(Wire):
     Attributes:
         id: Of the mandate.
         state: ``proposed``, ``active``, ``paused`` or ``ended``.
-        purpose: What for.
+        purpose: Purpose of the mandate.
         each_max: Most of one debit.
         period: The time in which ``period_max`` counts.
         period_max: Most in one period.
@@ -92,7 +92,7 @@ class ChargeBody(Wire):
 
     Attributes:
         amount: How much.
-        title: What for.
+        title: Purpose.
         ours: What the organisation knows it by.
         id: Of the charge, for an office whose act says it; None: a new one.
         act: Of an office, without which it debits nobody: see ``charge_form``.
@@ -109,7 +109,7 @@ class ChargeView(Wire):
     """A debit as the organisation sees it.
 
     Attributes:
-        id: Of the payment.
+        id: Id of the payment.
         mandate: By which it debits.
         state: ``cooling`` (announced), ``guarded`` (the payer's guardians are asked), ``paying``,
             ``paid``, ``refused``, ``cancelled``.

@@ -29,7 +29,7 @@ class OutFile:
     """A payment to another institution.
 
     Attributes:
-        id: Of the payment.
+        id: Id of the payment.
         peer: Number of the holder.
         ledger: Number of the currency.
         expires_at_ms: Until when the peer is asked whether it takes it, UTC.

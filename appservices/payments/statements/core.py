@@ -102,7 +102,7 @@ class Line:
     Attributes:
         pos: Its place in the ledger.
         at_ms: When, UTC.
-        id: Of the transfer.
+        id: Id of the transfer.
         amount_minor: Below 0: paid.
         balance_minor: After it.
         said: Words.

@@ -258,7 +258,7 @@ class WalletView(Wire):
 
     Attributes:
         version: Of this answer, to ask what is new after it.
-        institution: What it is called.
+        institution: Name of the institution.
         bot: Matrix id of its bot.
         bot_link: Address by which any client begins a chat with it.
         has_chat: Whether there is a chat, in which one is asked.

@@ -84,7 +84,7 @@ class RowParty(Wire):
 
     Attributes:
         party: ``p1`` and on, in the order of the template.
-        name: What the document calls them.
+        name: Name in the document.
         user: Their account; of a seal none: it is the organisation's own.
     """
 

@@ -35,7 +35,7 @@ def ask_mandate(
 
     Args:
         txn: The transaction.
-        person: Whose key has to sign.
+        person: The person whose key has to sign.
         shown: What their page shows.
         now_ms: UTC.
         lasts_ms: How long it can be approved.

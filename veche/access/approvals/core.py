@@ -305,7 +305,7 @@ def judge(
     Args:
         asked: What was asked under its nonce.
         key: The key that it names; None if there is none.
-        approval: What was signed.
+        approval: The signed approval.
         now_ms: UTC.
         rules: Of the operator.
         spent_minor: Payments in the currency that this key approved while it was held.

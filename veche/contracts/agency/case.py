@@ -36,9 +36,9 @@ class CaseCard(Wire):
         id: Id of the case.
         service: Id of the service that it is a case of.
         state: Id of the state it is in.
-        office: Who is responsible.
+        office: The responsible office.
         clock: Until when the office must act; none while the person must, or it is over.
-        step: What happens next, in words.
+        step: The next step, in words.
         history_len: How many entries the history of the case has.
         sealed: Whether a part of it is kept from the person for a time, by an order.
     """

@@ -23,7 +23,7 @@ class IssuedDocument(Wire):
         v: Version, 1.
         id: Id of the document.
         kind: Id of the kind of document, as the issuer names it.
-        title: What it is, in words.
+        title: Title, in words.
         sha256: SHA-256 of the plain file, unpadded base64.
         file: ``EncryptedFile`` of the Matrix spec, where the event is not itself an ``m.file``.
         issuer: Id of the organisation.

@@ -133,7 +133,7 @@ class OrgEntry(Entry):
         classes: Acts that it may do.
         purposes: What it may ask for.
         seals: Whether it may seal documents.
-        complaints: Whom people write to about it.
+        complaints: Address for complaints about it.
         valid_from_ms: From when it is official.
         valid_until_ms: Until when; None: it has no end.
     """

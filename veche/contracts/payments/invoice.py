@@ -21,7 +21,7 @@ class InvoiceLine(Wire):
     """One line; a discount is negative.
 
     Attributes:
-        text: What for.
+        text: Purpose.
         amount: With the tax that is in it.
         tax: Which that is; None: the invoice says nothing of taxes.
     """
@@ -39,7 +39,7 @@ class InvoiceCard(Wire):
         id: Id of the invoice.
         version: From 1; a newer one takes the place of the older.
         issuer: Name of the organisation in the log of acts.
-        issuer_name: What it is called.
+        issuer_name: Name of the issuer.
         title: Purpose, in a few words.
         notice_id: The office's own number, the only one there is of this number.
         lines: At most ``LINES_MAX``; they add up to the total.

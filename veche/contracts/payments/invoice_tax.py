@@ -73,7 +73,7 @@ class Buyer(Wire):
     Attributes:
         name: Of the person or company.
         street: With its number.
-        postcode: Of the town.
+        postcode: Postal code of the town.
         town: Of the address.
         country: ISO 3166-1 code.
         vat_id: Of a company.

@@ -98,13 +98,13 @@ class Receipt(Wire):
 
     Attributes:
         v: 1.
-        id: Of the transfer.
-        payment: Of the payment.
+        id: Id of the transfer.
+        payment: Id of the payment.
         payer_ref: Pseudonym of the payer, another one for each payee.
-        payee: Who was paid.
-        amount: What they got.
+        payee: The payee.
+        amount: Amount that they got.
         at_ms: When, UTC.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
         refund_of: For a refund: the receipt of the refunded payment.
         lines_sha256: For an invoice: SHA-256 of its lines.
         between: For a payment between two institutions: the two institutions. Each makes its own

@@ -27,9 +27,9 @@ class SignDocument(Wire):
 
     Attributes:
         sha256: Hash of the file before anybody signed it.
-        bytes: Of that file.
+        bytes: Size of that file.
         pages: Pages of that file; 0: it is no PDF.
-        mimetype: Of that file.
+        mimetype: Media type of that file.
     """
 
     sha256: Sha256
@@ -56,9 +56,9 @@ class SignParty(Wire):
     Attributes:
         party: Their id.
         role: As what.
-        name: What the document calls them.
+        name: Name in the document.
         user: Their account; of a seal the organisation.
-        state: What they have done.
+        state: State of the party.
         of: For a witness: the party whose signature they see.
         field: Name of their box.
     """
@@ -81,9 +81,9 @@ class SignRequest(Wire):
         mode: ``assisted``: the bot has read the document; ``blind``: it never sees it.
         state: Where the session has got to.
         title: Title of the document; empty: the bot does not know it.
-        from_name: Who asks.
+        from_name: Name of the requester.
         from_user: Their account, or the organisation.
-        document: What is to be signed.
+        document: The document to sign.
         clauses: That need consent of their own.
         level_min: How the person has to sign.
         effect: Whether signatures count once everyone has signed, or each for itself.
@@ -92,7 +92,7 @@ class SignRequest(Wire):
         parties: All of them, or, where there are more, only whom the card is for.
         count: How many parties there are.
         signed: How many of them have signed.
-        you: Whom the card is for.
+        you: The party for whom the card is.
         may_delegate: Whether they may let somebody else sign.
         deadline_at_ms: UTC.
         revision: Number of the newest revision of the file.
@@ -148,7 +148,7 @@ class ResultSignature(Wire):
 
     Attributes:
         party: Their id.
-        name: What the document calls them.
+        name: Name in the document.
         level: How: ``S0`` to ``S2``, or ``seal``.
         signed_at_ms: UTC.
     """
@@ -170,8 +170,8 @@ class SignResult(Wire):
             file.
         in_force: Whether the signatures count.
         document_sha256: Hash of the file before anybody signed it.
-        final_sha256: Of the file.
-        bytes: Of the file.
+        final_sha256: SHA-256 of the file.
+        bytes: Size of the file.
         ended_at_ms: UTC.
         signatures: At most ``CARD_PARTIES_MAX`` of them, in the order in which they were given.
         count: How many there are.

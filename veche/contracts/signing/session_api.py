@@ -72,7 +72,7 @@ class PartyOrder(Wire):
     Attributes:
         party: Id, ``p1`` and on.
         role: As what.
-        name: What the document calls them.
+        name: Name in the document.
         user: Their account; of a seal none: it is the organisation's own.
         level: How they have to sign at least; none: as the session says.
         witness_of: For a witness: the party whose signature they see.
@@ -125,7 +125,7 @@ class SessionBody(Wire):
 
     Attributes:
         title: What it is, at most 200 characters.
-        filename: Of the file.
+        filename: Name of the file.
         template: Name of a template of the site, from which the file is made; none: the file is
             put into the draft (``PUT …/file``).
         answers: What the template is filled with, by the ids of its form.

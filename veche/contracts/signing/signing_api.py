@@ -48,9 +48,9 @@ class PartyView(Wire):
     Attributes:
         party: Their id.
         role: As what.
-        name: What the document calls them.
+        name: Name in the document.
         user: Their account; of a seal the organisation.
-        state: What they have done.
+        state: State of the party.
         level_min: How they have to sign at least; none: they need not.
         level: How they have signed; none: they have not.
         certificate: Of who has signed with one that was issued elsewhere.

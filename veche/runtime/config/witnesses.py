@@ -40,7 +40,7 @@ class WitnessesSection(Section):
     """
 
     of: tuple[OneWitnessSection, ...] = Field(default=(), max_length=WITNESSES_MAX, strict=False)
-    """Who is asked."""
+    """Witnesses that are asked."""
     needed: int = Field(default=1, ge=1, le=WITNESSES_MAX)
     """How many of them must have signed a head that is shown as witnessed. Fewer never stop an act
     or a payment: the head is published without, and after ``late`` that is an alarm."""

@@ -15,5 +15,5 @@ answered_at = gauge(
 rotations = counter("veche_crypto_rotations_total", "New outbound room sessions", ["reason"])
 locks_lost = counter("veche_crypto_locks_lost_total", "Writers that lost lock or epoch", ["why"])
 writers = gauge("veche_crypto_writers", "Bots whose writer is in this process")
-alarms = counter("veche_crypto_alarms_total", "What somebody must look at", ["what"])
+alarms = counter("veche_crypto_alarms_total", "Faults that an operator must look at", ["what"])
 unwedged = counter("veche_crypto_unwedged_total", "m.dummy sent to open a new Olm session")

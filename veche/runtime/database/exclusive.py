@@ -37,7 +37,7 @@ PostgreSQL, appendix A."""
 
 
 class SessionLostError(UnavailableError):
-    """The session with the database is over, and its locks are. What ran is done or not."""
+    """The session with the database and its locks ended; the transaction may be done or not."""
 
     errcode = "ORG.VECHE.SESSION_LOST"
 

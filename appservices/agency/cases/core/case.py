@@ -238,7 +238,7 @@ class Case:
     """One matter of one person.
 
     Attributes:
-        id: Of the case.
+        id: Id of the case.
         service: Id of the service.
         digest: Of the service's file with which it began, and on which it ends.
         subject: The person, as the organisation knows them; never a Matrix id.

@@ -63,7 +63,7 @@ class Release:
     Attributes:
         to: Name of the office.
         service: Title of the service.
-        number: Of the case.
+        number: Number of the case.
         values: Each answer with its label, as the person reads them, in the order of the form.
     """
 

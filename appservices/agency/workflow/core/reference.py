@@ -36,8 +36,8 @@ them.
 _MIDDLE: Final = """\
 ## Ways between them
 
-Inputs that change no state are left out here; the table below has them all. Whatever is not in the
-table is refused in words, and changes nothing."""
+Inputs that change no state are left out here; the table below has them all. The case
+refuses all other inputs in words, and nothing changes."""
 _TABLE: Final = """\
 ## Inputs
 

@@ -77,7 +77,7 @@ class Order:
     Attributes:
         payee: As it was typed.
         amount: At least one minor unit, of a currency that there is here.
-        reference: What for; at most ``REFERENCE_CHARACTERS_MAX``, may be empty.
+        reference: Purpose; at most ``REFERENCE_CHARACTERS_MAX``, may be empty.
     """
 
     payee: str

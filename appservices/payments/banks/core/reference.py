@@ -40,15 +40,15 @@ _START: Final = """\
 # Orders to banks
 
 This page is made from the table in `appservices/payments/banks/core/orders.py`; a test compares
-them. What to do about alarms: [banks](../guides/operators/banks.md).
+them. Handling of alarms: [banks](../guides/operators/banks.md).
 
 | state | meaning |
 |---|---|"""
 _INPUTS: Final = """\
 ## Inputs
 
-Those that change nothing are left out. Whatever is not in the table is an alarm, and changes
-nothing.
+Those that change nothing are left out. An input that is not in the table is an alarm, and
+changes nothing.
 
 | state | input | leads to | does |
 |---|---|---|---|"""

@@ -56,7 +56,7 @@ class BillOrder:
     Attributes:
         amount: All of it.
         sharers: Each once, as they were typed, without the at sign; ``""`` is who ordered it.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
     """
 
     amount: Money

@@ -80,7 +80,7 @@ class BillPrivate:
     Attributes:
         organiser: Who gets the money.
         currency: ISO 4217.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
         room_id: Where it was asked for.
         total_minor: All of it, with the organiser's own share.
         sharers: In the order in which they were named.

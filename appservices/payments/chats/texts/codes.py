@@ -35,7 +35,7 @@ def person_amount_doc(amount: str, address: str, reference: str, localizer: Loca
     Args:
         amount: An example.
         address: Whose code it is.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
         localizer: How the person is spoken to.
     """
     line = localizer.text("pay {address} {amount}", address=address, amount=amount)

@@ -19,7 +19,7 @@ def dispute_hold(dispute: Dispute, account: int, disputed: int, id_: Ulid, now_m
         dispute: Which.
         account: The payee's account.
         disputed: The institution's account for disputes.
-        id_: Of the transfer.
+        id_: Id of the transfer.
         now_ms: UTC.
     """
     assert dispute.hold_ends_at_ms is not None, "it has an end"  # noqa: S101 -- our bug

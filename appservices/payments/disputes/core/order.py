@@ -74,7 +74,7 @@ def read_dispute(words: Sequence[str], currency: str) -> DisputeOrder | DisputeP
 
     Args:
         words: "20.00 EUR two were broken", "two were broken".
-        currency: Of the payment.
+        currency: Currency of the payment.
     """
     found = _amount(words, currency)
     if isinstance(found, DisputeProblem):
@@ -99,7 +99,7 @@ def read_decision(
 
     Args:
         words: As above.
-        currency: Of the payment.
+        currency: Currency of the payment.
         held_minor: What is set aside: more cannot be given back.
     """
     said = words[0].casefold() if words else ""

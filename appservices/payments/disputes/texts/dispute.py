@@ -68,7 +68,7 @@ class DisputeView:
 
     Attributes:
         payer: Who disputes.
-        payee: Who was paid.
+        payee: The payee.
         currency: ISO 4217.
         reference: What the payment was for; may be empty.
         reason: What the payer says.

@@ -26,7 +26,7 @@ def escrow_hold(escrow: Escrow, wallet: int, account: int, id_: Ulid, now_ms: in
         escrow: Which.
         wallet: The buyer's account.
         account: The institution's account for escrows.
-        id_: Of the transfer.
+        id_: Id of the transfer.
         now_ms: UTC; the hold ends ``HOLD_MORE_MS`` after the escrow's date.
     """
     return Transfer(
@@ -47,7 +47,7 @@ def post(hold: Ulid, id_: Ulid, amount_minor: int, payment: Ulid) -> Transfer:
 
     Args:
         hold: The transfer that set it aside.
-        id_: Of the transfer.
+        id_: Id of the transfer.
         amount_minor: At least 1.
         payment: Whose first half it is.
     """

@@ -28,7 +28,7 @@ class Deal:
         escrow: As it is.
         parties: Buyer, seller, arbiters.
         currency: ISO 4217.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
         ours: What an organisation that sells knows it by.
     """
 

@@ -88,7 +88,7 @@ class EscrowView:
     Attributes:
         parties: Buyer, seller, arbiters: in the order of the voters.
         currency: ISO 4217.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
     """
 
     escrow: Escrow

@@ -67,7 +67,7 @@ class Original:
     """The payment that a refund returns.
 
     Attributes:
-        id: Of the payment.
+        id: Id of the payment.
         amount_minor: Of it; None: it is not known here.
         on: When it was paid; None: it is not known here.
     """
@@ -167,7 +167,7 @@ class Difference:
     """A difference between the statements of two institutions.
 
     Attributes:
-        id: Of the payment.
+        id: Id of the payment.
         what: In English, for an operator.
         ours: What our books say; None: nothing.
         theirs: What theirs say; None: nothing.

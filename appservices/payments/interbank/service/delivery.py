@@ -127,7 +127,7 @@ def answered(
 
     Args:
         scene: The transaction.
-        id_: Of the payment.
+        id_: Id of the payment.
         heard: What.
         answer: The answer.
         message: As it was signed.

@@ -31,7 +31,7 @@ class OutRow(NamedTuple):
     """A payment to another institution.
 
     Attributes:
-        id: Of the payment.
+        id: Id of the payment.
         state: Where it has got to.
         currency: ISO 4217.
         amount_minor: What the payee gets.
@@ -77,7 +77,7 @@ class Moved(NamedTuple):
     """The ledger's facts about a payment.
 
     Attributes:
-        id: Of the payment.
+        id: Id of the payment.
         amount_minor: What was moved.
         at_ms: Ledger time, UTC.
     """

@@ -79,7 +79,7 @@ def taken_back(
     and once all of the payment went back each gave back exactly what it got.
 
     Args:
-        total_minor: Of the payment.
+        total_minor: Amount of the payment.
         back_minor: What has gone back of it, with this refund.
         parts: By number, what it got and what it gave back before.
 

@@ -45,7 +45,7 @@ def person_url(scene: Conversation, payee: str, amount: Money | None, reference:
         scene: The transaction.
         payee: Whom to pay: a person, or an organisation by its id.
         amount: How much; None: the payer says.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
     """
     if scene.links is None:
         return None

@@ -32,8 +32,8 @@ class MandateOrder(Wire):
     Attributes:
         id: Of the mandate.
         payee: Name of the organisation in the log of acts.
-        payee_name: What it is called.
-        payer: Who is asked.
+        payee_name: Name of the payee.
+        payer: The person who is asked.
         purpose: What for, in a few words.
         each_max: Most of one charge.
         period: The time in which ``period_max`` counts.
@@ -81,7 +81,7 @@ class ChargeOrder(Wire):
         mandate: Id of the mandate.
         payee: Whose mandate it is.
         amount: How much.
-        title: What for.
+        title: Purpose.
         reply: As of ``MandateOrder``; with ``charge`` and ``state``, and ``why`` if it is refused.
         about: What the organisation knows it by.
         act: Receipt of the act of an office, without which it takes nothing: see ``charge_form``.

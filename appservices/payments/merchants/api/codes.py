@@ -46,7 +46,7 @@ class NamedCodeQuery(Wire):
     Attributes:
         minor: Amount in minor units, with ``currency``; without both the payer says how much.
         currency: ISO 4217.
-        reference: What for; empty: the payer says.
+        reference: Purpose; empty: the payer says.
     """
 
     minor: Annotated[int, Field(ge=1, le=MINOR_MAX)] | None = None

@@ -44,8 +44,8 @@ class Told:
         payment: Of the payment, the ``ref`` of the transfer.
         payer_ref: As ``Receipts.payer_ref``.
         payee: Who was paid, in words.
-        amount: What they got.
-        reference: What for; may be empty.
+        amount: Amount that they got.
+        reference: Purpose; may be empty.
         refund_of: Of a refund: the transfer that it gives back.
         lines_sha256: Of an invoice: SHA-256 of its lines, unpadded base64.
         between: Of a payment between institutions: the servers of the payer's and the payee's.

@@ -28,7 +28,7 @@ class ReceiptPage:
     """The parts of a receipt, for use outside of a transaction.
 
     Attributes:
-        payment_id: Of the payment.
+        payment_id: Id of the payment.
         signed: The receipt that proves it, canonical JSON.
         shown: What the PDF shows beside it.
     """

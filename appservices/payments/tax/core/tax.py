@@ -28,7 +28,7 @@ class Amount:
     """A line, or what comes on top of all lines or goes off.
 
     Attributes:
-        text: What for.
+        text: Purpose.
         gross_minor: With tax.
         tax: Which is in it.
         net_minor: Without.

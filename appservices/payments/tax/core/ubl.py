@@ -83,7 +83,7 @@ class Seller:
         country: ISO 3166-1 code.
         legal_name: In the register; None: as ``name``.
         street: With its number.
-        postcode: Of the town.
+        postcode: Postal code of the town.
         town: Of the address.
         vat_id: Number for the value added tax.
         tax_number: Number with the tax office, where there is no other.

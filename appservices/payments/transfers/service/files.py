@@ -30,7 +30,7 @@ class Private:
         payer: Who pays.
         payee: Who is paid.
         currency: ISO 4217.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
         room_id: Where the payer asked for it; None if they did not.
         order: Of a charge, as it was ordered; of a payout, its ``bank``.
         user: Who pays from the payer's account, by an allowance; None: the payer.

@@ -57,7 +57,7 @@ class PaymentView:
     Attributes:
         id: ULID.
         currency: ISO 4217.
-        reference: What for; may be empty.
+        reference: Purpose; may be empty.
         at_ms: When it was asked for or, once it is over, made; UTC.
         tip_minor: How much of the amount is a tip.
         user: Who pays from the payer's account, by an allowance; None: the payer.

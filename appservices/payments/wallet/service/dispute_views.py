@@ -29,7 +29,7 @@ class DisputeEntry(Wire):
         side: As what the person sees it: ``payer``, ``payee`` or ``desk``.
         is_own: Whether it is of a payment of their own; not of one to an organisation of theirs.
         payer: Who disputes.
-        payee: Who was paid.
+        payee: The payee.
         amount: What is disputed.
         held: What of it is set aside; null: nothing was yet.
         given: What goes back for good; null: that is not decided.
@@ -85,7 +85,7 @@ class DisputeTermsView(Wire):
     """The effects of disputing a payment, before it is done.
 
     Attributes:
-        payee: Who was paid.
+        payee: The payee.
         left: What can still go back: no more can be disputed.
         refusal: Why it cannot be disputed, in words; null: it can.
         terms: What becomes of it and until when, a sentence each.

@@ -87,7 +87,7 @@ class EscrowEntry(Wire):
         state: As of the escrow.
         role: As what the person takes part.
         amount: What is put aside.
-        reference: What for.
+        reference: Purpose.
         words: How it stands, in words.
         k: How many have to say the same.
         parties: All who take part.
@@ -152,7 +152,7 @@ class NewEscrowBody(Wire):
 
     Attributes:
         payee: The seller.
-        reference: What for.
+        reference: Purpose.
         arbiters: Who decides besides both.
         k: How many of all have to agree; null: more than half.
         until: Its last day; null: two weeks.

@@ -27,7 +27,7 @@ class Invited:
         id: ``p1`` and on, in their order.
         role: As what.
         person: Their account; of a seal, the organisation's id.
-        name: What the document calls them.
+        name: Name in the document.
         of: Of a witness: id of whom they see sign.
         level: How they have to sign at least; None: as the session says.
         deadline_at_ms: Their own, UTC; None: the session's.

@@ -112,7 +112,7 @@ class HandRecord(Exact):
         v: Version, 1.
         what: That it is such a record.
         session: Id of the session.
-        party: Who has written.
+        party: The party who wrote.
         name: As the document calls them, as they have typed it, and as their papers have it.
         title: Of the document.
         document_sha256: Hash of the file before anybody signed it.

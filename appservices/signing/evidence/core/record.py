@@ -86,7 +86,7 @@ class EvidenceParty(Wire):
         role: As what: signer, clerk, seal, approver, witness, viewer.
         name: As the others saw it.
         user: Their account; of a seal, the organisation's id.
-        state: What they have done: signed, declined, delegated, lapsed, excused and so on.
+        state: State of the party: signed, declined, delegated, lapsed, excused and so on.
         level: How they signed (S0 to S4, seal); empty if they did not.
         field: Name of their field in the file; empty: they signed without one.
         of: Of a witness, whose signature they saw.
@@ -155,7 +155,7 @@ class EvidenceApproval(Wire):
         key: Id of their key; None of a code.
         public_key: Of that key, 65 bytes in unpadded base64; None of a code.
         signature: Of a P-256 key.
-        webauthn: Of a passkey.
+        webauthn: Answer of a passkey.
         rp_id: Where the passkey lives.
         reply: The message with the code.
     """

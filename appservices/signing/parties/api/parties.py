@@ -102,7 +102,7 @@ class YouView(Wire):
         role: As what they take part.
         level: How they have to sign.
         field: Name of their box; none: they have none.
-        state: What they have done.
+        state: State of the party.
         can_act: Whether they may sign, decline or delegate now.
         own: The certificate, issued elsewhere, with which they want to sign.
         sees: Of a witness: who writes by hand before them, by their id.

@@ -71,7 +71,7 @@ class Party:
     Attributes:
         id: Unique in the session.
         role: As what.
-        state: What they have done.
+        state: State of the party.
         of: Id of the party whose signature a witness sees; empty of others.
     """
 
