@@ -34,7 +34,7 @@ class OrganisationView(Wire):
     names: dict[str, str]
     """Name, by language."""
     domain: str
-    """Where it is found on the web."""
+    """Its domain on the web."""
     domain_seen_ms: int | None
     """When the domain proved that it is its own, UTC; null: it did not."""
     chain: list[str]

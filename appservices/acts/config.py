@@ -49,19 +49,19 @@ class OrganisationSection(Section):
     name: Names
     """Name, by language."""
     domain: str = Field(pattern=r"^[a-z0-9][a-z0-9.:-]{0,252}$", examples=["tax.example"])
-    """Where it is found on the web."""
+    """Its domain on the web."""
     parent: str | None = Field(default=None, pattern=_ID)
     """The organisation of which it is a part."""
     key: LogKey | None = None
     """Its public key, as `veche directory key` prints it; left out: the services of this server
     keep its key."""
     accounts: dict[str, str] = Field(default={}, max_length=100)
-    """Accounts through which it speaks, each with its master key; with an empty key that of a bot
-    of this server."""
+    """Its official accounts, each with its master key. An empty key stands for that of a bot of
+    this server."""
     bots: tuple[Annotated[str, Field(pattern=_ACCOUNT)], ...] = Field(
         default=(), strict=False, max_length=100
     )
-    """Bots of this server through which it speaks: their master keys are read from the database."""
+    """Its bots on this server; their master keys are read from the database."""
     logs: tuple[LogKey, ...] = Field(default=(), strict=False, max_length=16)
     """Keys of its logs of acts, by which homeservers check what it sends; left out: the services
     of this server keep its log."""
@@ -81,7 +81,7 @@ class OwnSection(Section):
     organisations: tuple[OrganisationSection, ...] = Field(
         default=(), strict=False, max_length=ORGANISATIONS_MAX
     )
-    """Organisations that are entered when the services start, unless they stand there already."""
+    """Organisations that are entered when the services start, unless they are there already."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -97,9 +97,9 @@ class TrustedSection(Section):
     url: WebAddress = Field(pattern=r"^https?://[^/\s]+$", examples=["https://veche.example.org"])
     """Where it is served, without a path."""
     keys: tuple[LogKey, ...] = Field(strict=False, min_length=1, max_length=8)
-    """By which it signs: ask its operator for them by another way than this address."""
+    """Keys by which it signs. Ask its operator for them in another way than by this address."""
     quorum: int = Field(default=1, ge=1, le=8)
-    """How many of its keys replace the lost key of an organisation."""
+    """Number of its keys that must agree to replace the lost key of an organisation."""
 
     @property
     def root(self) -> Root:
@@ -119,15 +119,15 @@ class ActsSection(Section):
     """The directory of organisations, and the bot that says who is official."""
 
     id: str = Field(pattern=_ID, examples=["lindenau"])
-    """Name in the log of acts of whoever runs the bot."""
+    """Name in the log of acts of the organisation that runs the bot."""
     name: Names
     """Name of the bot, by language: `{en: Who is official}`."""
     avatar: InputPath | None = None
     """The picture of the bot, a PNG or SVG file."""
     language: Literal["en", "ru", "de", "uk"] = "en"
-    """In which it speaks to somebody who has chosen no language."""
+    """Language for people who have chosen none."""
     time_zone: TimeZone = "UTC"
-    """In which it tells days."""
+    """Time zone of the days that it shows."""
     directory: OwnSection | None = None
     """The directory of this server; left out: it has none, and follows those of others."""
     trusted: tuple[TrustedSection, ...] = Field(
@@ -135,11 +135,12 @@ class ActsSection(Section):
     )
     """Directories of others, in the order in which they are believed; one's own comes first."""
     every_ms: Annotated[Duration, Field(ge=EVERY_MS_MIN)] = 30_000
-    """How often they are asked for news."""
+    """Time between two requests for news."""
     policy_server: bool = False
     """Whether homeservers have events signed here in rooms whose `m.room.policy` names ours."""
     networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
-    """Networks, beside the public Internet, in which they may be; there plain `http` will do."""
+    """Networks, beside the public Internet, in which they may be. Plain ``http`` is allowed
+    there."""
 
     def acts_of(self, organisation: str) -> str:
         """Return the name of an organisation's log of acts."""

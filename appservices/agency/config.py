@@ -51,7 +51,7 @@ class OfficeSection(Section):
     name: Names
     """By language: ``{en: Vital Records Office, de: Standesamt}``."""
     language: Literal["en", "ru", "de", "uk"] = "en"
-    """In which its staff is spoken to."""
+    """Language of messages to its staff."""
     services: list[FilePath] = Field(min_length=1, max_length=SERVICES_MAX)
     """Files of its services. ``veche service check`` tells what is wrong in one."""
     staff: list[StaffSection] = Field(min_length=1, max_length=STAFF_MAX)
@@ -60,12 +60,12 @@ class OfficeSection(Section):
     """Its coat of arms, a PNG or SVG file: the picture of its bot, and on pages. Left out: that of
     the organisation."""
     hours: dict[Weekday, list[Opening]] = Field(default_factory=dict)
-    """When it is open: ``{mon: ["08:00-12:00", "14:00-18:00"]}``; other days it is closed. People
+    """Opening hours: ``{mon: ["08:00-12:00", "14:00-18:00"]}``; other days it is closed. People
     read it on pages and when they ask for a person."""
     holidays: list[Date] = Field(default_factory=list, max_length=HOLIDAYS_MAX)
-    """Days on which it does not work, as ``2026-12-25``."""
+    """Days on which the office is closed, such as ``2026-12-25``."""
     weekend: tuple[Weekday, ...] = Field(default=("sat", "sun"), max_length=6, strict=False)
-    """Days of the week on which it does not work."""
+    """Days of the week on which the office is closed."""
 
     @model_validator(mode="after")
     def _check_hours(self) -> Self:
@@ -103,12 +103,13 @@ class DeemedSection(Section):
     """When a message with legal effect counts as served, though nobody showed that they saw it."""
 
     days: int = Field(ge=0, le=365, examples=[4])
-    """Calendar days after the day of what ``after`` names; it is served at the end of the last."""
+    """Calendar days after the day of the event in ``after``. The message counts as served at the
+    end of the last day."""
     after: Literal["delivered", "accepted"] = "delivered"
-    """From when on it is counted: the person's homeserver has the message, or your own took it. For
-    ``delivered`` the homeserver needs the module ``delivery_evidence``."""
+    """Event from which the days count: the person's homeserver has the message, or your own took
+    it. For ``delivered`` the homeserver needs the module ``delivery_evidence``."""
     law: Names
-    """The rule, by language; people read it, and receipts have it."""
+    """The rule, by language. People read it, and receipts contain it."""
 
 
 class OrganisationSection(Section):
@@ -121,19 +122,19 @@ class OrganisationSection(Section):
     avatar: InputPath | None = None
     """Its coat of arms, a PNG or SVG file: the picture of its offices' bots, and on pages."""
     time_zone: TimeZone = "UTC"
-    """Where its days begin and end."""
+    """Time zone of its days."""
     region: str = Field(default="DE", pattern=r"^[A-Z]{2}$")
     """Country (ISO 3166-1) of phone numbers that are typed without one."""
     payments: PaymentsSection | None = None
-    """Where fees are paid; left out: its services ask for none."""
+    """Institution that collects its fees; left out: its services ask for none."""
     seal: SealSection | None = None
-    """By what its documents are sealed, and where persons sign them; left out: they carry no seal,
-    and no service has the step ``sign``."""
+    """Service that seals its documents and lets people sign them. Left out: documents carry no
+    seal, and no service has the step ``sign``."""
     deemed_served: DeemedSection | None = None
     """When decisions and documents count as served by a rule; left out: only when they are seen."""
     cases_kept_ms: Duration = Field(default=3_650 * DAY_MS, ge=DAY_MS, examples=["3650 d"])
-    """How long after its end a case is kept whole. Then what was filled in and written and the keys
-    of files are wiped; states, times, hashes stay. Your law may ask for longer, or shorter."""
+    """How long after its end a case is kept whole. Then answers, messages and the keys of files are
+    deleted; states, times and hashes stay. Your law may ask for longer, or shorter."""
     offices: list[OfficeSection] = Field(min_length=1, max_length=OFFICES_MAX)
     """Its offices."""
 

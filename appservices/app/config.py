@@ -29,8 +29,8 @@ class PushSection(Section):
     """How browsers are told of messages while the app is closed."""
 
     vapid_key_path: SecretPath
-    """File with the key that `veche app key` made. Browsers subscribe to its public half: with
-    another key all of them have to subscribe again."""
+    """File with the key that ``veche app key`` made. If you change it, all browsers have to
+    subscribe again."""
     contact: str = Field(
         pattern=r"^(mailto:[^@\s]+@[\w-]+(\.[\w-]+)+|https://[\w-]+(\.[\w-]+)+)$",
         max_length=200,
@@ -44,12 +44,12 @@ class PushSection(Section):
     """Hosts of push services that pushes are sent to; `*.` before a name stands for all below it.
     A browser whose push service is none of them gets no pushes."""
     networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
-    """Networks, beside the public Internet, in which push services may be; there plain `http` will
-    do."""
+    """Networks, beside the public Internet, in which push services may be. Plain ``http`` is
+    allowed there."""
     subscriptions_max: int = Field(default=100_000, ge=1, le=10_000_000)
-    """Browsers that are kept at most; one more is refused."""
+    """Largest number of subscribed browsers; one more is refused."""
     kept_ms: Annotated[Duration, Field(ge=DAY_MS, le=3 * 365 * DAY_MS)] = 90 * DAY_MS
-    """How long a browser is kept to which nothing was sent and in which nobody opened the app."""
+    """How long an unused subscription is kept: nothing was sent, and nobody opened the app."""
 
 
 class AppSection(Section):
@@ -73,7 +73,7 @@ class AppSection(Section):
     """File with the access token of an administrator of the homeserver. `veche app invite` makes
     invitations with it, and nothing else reads it."""
     push: PushSection | None = None
-    """Left out: nobody is told of anything while the app is closed."""
+    """Notifications while the app is closed; left out: there are none."""
 
     @model_validator(mode="after")
     def _check_notice(self) -> Self:

@@ -111,15 +111,15 @@ class OrganisationKeySection(Section):
     """A key with which an organisation asks over HTTP."""
 
     path: SecretPath
-    """File with it: 32 to 128 characters of chance, letters, digits and ``-._~+/=``."""
+    """File with the key: 32 to 128 random characters: letters, digits and ``-._~+/=``."""
     scopes: list[Literal["invoice", "refund", "mandate", "escrow", "payout", "webhook", "read"]] = (
         Field(min_length=1, max_length=7)
     )
     """Permissions of the key: make and cancel invoices, refund, ask for mandates and debit by
     them, sell by escrow, pay out, set the webhook, read."""
     public_key: Annotated[str, AfterValidator(_check_public_key)] | None = None
-    """Ed25519 key (32 bytes in base64) by which whoever has this key signs what it pays out; the
-    scope ``payout`` needs it."""
+    """Ed25519 key (32 bytes in base64) that checks the signatures of payouts; the scope ``payout``
+    needs it."""
 
     @model_validator(mode="after")
     def _check_signs(self) -> Self:
@@ -132,9 +132,9 @@ class TaxSection(Section):
     """Details of an organisation on its tax invoices, beside its name and country."""
 
     legal_name: str | None = Field(default=None, min_length=1, max_length=200)
-    """In the register, where it is another than its name."""
+    """Name in the register, if it differs from its name."""
     street: str | None = Field(default=None, min_length=1, max_length=200)
-    """With its number."""
+    """Street with the house number."""
     postcode: str | None = Field(default=None, pattern=r"^[A-Z0-9][A-Z0-9 -]{0,11}$")
     """Postal code of the town."""
     town: str | None = Field(default=None, min_length=1, max_length=200)
@@ -142,7 +142,7 @@ class TaxSection(Section):
     vat_id: str | None = Field(default=None, pattern=VAT_ID, examples=["DE123456789"])
     """Number for the value added tax, with its country before it."""
     tax_number: str | None = Field(default=None, pattern=r"^[!-~ ]{1,35}$")
-    """Number with the tax office, where it has no other."""
+    """Number at the tax office, if it has no VAT id."""
     register_id: str | None = Field(default=None, pattern=r"^[!-~ ]{1,35}$")
     """Number in the register of companies."""
     endpoint_scheme: str | None = Field(default=None, pattern=SCHEME, examples=["9930"])
@@ -169,7 +169,7 @@ class OrganisationSection(Section):
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau"])
     """Its name in the log of acts; its account is found by it."""
     name: Names
-    """By language; it stands on invoices."""
+    """Name on invoices, by language."""
     kinds: list[Annotated[str, Field(pattern=KIND)]] = Field(
         default_factory=list, max_length=KINDS_MAX, examples=[["food", "pharmacy"]]
     )
@@ -179,7 +179,7 @@ class OrganisationSection(Section):
     """An ``office`` must give purpose and law with each invoice, debit and payment to a person:
     each is an act, and is refused without them."""
     city: str | None = Field(default=None, min_length=1, max_length=15, pattern=r"^[ -~]+$")
-    """Where it is, in Latin letters: stands in merchant's codes by EMVCo."""
+    """Its city in Latin letters, for merchant's codes by EMVCo."""
     country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", examples=["DE"])
     """ISO 3166-1 code, for the same and for tax invoices."""
     tax: TaxSection = Field(default_factory=TaxSection)
@@ -241,18 +241,17 @@ class BankSection(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", examples=["demo"])
     """Name of the bank here; never use it for another bank."""
     rail: str = Field(default="demo", pattern=r"^[a-z][a-z0-9-]{0,31}$")
-    """How the bank is reached: ``demo``, or a rail that an installed package brings."""
+    """Rail to the bank: ``demo``, or a rail that an installed package brings."""
     url: WebAddress = Field(
         pattern=r"^https?://\S+$", max_length=255, examples=["http://127.0.0.1:8480"]
     )
-    """Where its API is."""
+    """Address of its API."""
     account: Annotated[str, AfterValidator(_check_iban)]
     """IBAN of the institution's account there."""
     currency: Currency = "EUR"
     """Currency of that account; one of ``currencies``."""
     key_path: SecretPath
-    """File with 32 random bytes in base64, of which the key is made that signs what the bank
-    gets."""
+    """File with 32 random bytes in base64: the seed of the key that signs messages to the bank."""
     options: dict[str, str] = Field(default_factory=dict, max_length=50)
     """Other settings of the rail."""
 
@@ -267,7 +266,7 @@ class SettlementSection(Section):
     bic: str | None = Field(default=None, pattern=r"^[A-Z0-9]{8}([A-Z0-9]{3})?$")
     """BIC of its bank, if your bank wants it."""
     reference: Annotated[str, AfterValidator(_check_reference)] | None = None
-    """By which its ledger knows that it is you who pays, as its operator gave it to you: ``veche
+    """Reference by which its ledger recognises your payments. Its operator gives it to you: ``veche
     ledger peers`` shows it there."""
 
 
@@ -283,17 +282,17 @@ class PeerSection(Section):
     Plain ``http`` shows names and purposes to whoever is between you."""
     keys: list[ReceiptKey] = Field(min_length=1, max_length=KEYS_MAX)
     """Keys by which it signs, as its operator gave them to you: ``veche ledger key`` shows them
-    there. Two while one is changed; what another key signed is refused."""
+    there. Two while one is changed. Messages signed by other keys are refused."""
     they_owe_max: Amounts
-    """By currency, how much it may owe you at most: ``{EUR: "5000"}``. Only in these currencies
-    its people pay yours."""
+    """The most that it may owe you, by currency: ``{EUR: "5000"}``. Its people can pay yours in
+    these currencies only."""
     we_owe_max: Amounts | None = None
-    """By currency, how much you may owe it; left out: as much as it may owe you."""
+    """The most that you may owe it, by currency; left out: as much as it may owe you."""
     is_open: bool = True
-    """False: nothing new is paid in either direction; what is on its way still ends."""
+    """False: no new payments in either direction; payments on their way are still completed."""
     settlement: SettlementSection | None = None
-    """Where your bank pays what you owe it: ``veche ledger settle SERVER pay AMOUNT``. Left out:
-    what the banks moved is booked by hand."""
+    """Where your bank pays what you owe it: ``veche ledger settle SERVER pay AMOUNT``. Left out: an
+    operator books the banks' transfers by hand."""
 
     def they_owe_minor(self, currency: str) -> int | None:
         """How much it may owe us, in minor units; None: nothing in this currency."""
@@ -327,47 +326,47 @@ class PaymentsSection(Section):
     avatar: InputPath | None = None
     """The picture of its bot, a PNG or SVG file."""
     language: Literal["en", "ru", "de", "uk"] = "en"
-    """In which it speaks to somebody who has chosen no language."""
+    """Language for people who have chosen none."""
     time_zone: TimeZone = "UTC"
-    """In which it tells times, and by which the last day of an escrow or an allowance ends."""
+    """Time zone of the times that it shows, and of the last day of an escrow or an allowance."""
     currencies: list[Currency] = Field(min_length=1, max_length=CURRENCIES_MAX)
     """Codes (ISO 4217) of the currencies that it keeps accounts in; the first one is shown in
     examples."""
     fees: Amounts = Field(default_factory=dict)
-    """By currency, what a payment from one person to another costs the payer: ``{EUR: "0.10"}``;
-    nothing where it is left out."""
+    """Fee of a payment from one person to another, by currency: ``{EUR: "0.10"}``. Left out: no
+    fee."""
     first_payee_limits: Amounts = Field(default_factory=dict)
-    """By currency, above which amount the first payment to somebody waits; 200 units where it is
-    left out."""
+    """Amount above which the first payment to somebody waits, by currency. Left out: 200 units."""
     first_payee_wait_ms: Duration = 12 * HOUR_MS
-    """How long it waits then; the payer can stop it in that time."""
+    """How long such a payment waits. The payer can stop it in that time."""
     large_part_wait_ms: Duration = DAY_MS
     """How long a payment waits if most of the payer's money leaves within a day. It applies above
     ten times the limit for first payments."""
     split_wait_ms: Duration = 3 * DAY_MS
-    """How long those who share a bill have to agree; then whatever is set aside goes back."""
+    """How long the sharers of a bill have to agree. After that, money that was set aside goes
+    back."""
     confirm_wait_ms: Annotated[Duration, Field(ge=1_000, le=CONFIRM_WAIT_MS_MAX)] = 10_000
     """How long a merchant has to confirm a payment, from the moment in which its money is set
     aside; at most 45 s."""
     seal: SealSection | None = None
-    """By what its statements are sealed, the PDF ones; left out: they carry no seal."""
+    """Service that seals its PDF statements; left out: they carry no seal."""
     has_heads_room: bool = True
     """Whether the bot posts the heads of the ledger in ``#veche_ledger:<server>``, a public,
     unencrypted room. Heads show a size and a hash, and no personal data."""
     heads_room_every_ms: Annotated[Duration, Field(ge=1_000, le=DAY_MS)] = 10 * MINUTE_MS
-    """How often at most the newest head is posted there; only if something happened."""
+    """Shortest time between two heads there. A head is posted only if something happened."""
     old_receipt_keys: list[ReceiptKey] = Field(default_factory=list, max_length=KEYS_MAX)
-    """Keys of receipts from before the operator key was changed, as
-    ``/.well-known/veche/payments`` named them then: what they signed is checked with them."""
+    """Keys of receipts from before a change of the operator key, as ``/.well-known/veche/payments``
+    named them then. Old receipts are checked with them."""
     organisations: list[OrganisationSection] = Field(
         default_factory=list, max_length=ORGANISATIONS_MAX
     )
     """Organisations that may make invoices over HTTP, with their keys."""
     webhook_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
-    """Networks, beside the public Internet, in which organisations may have their events sent to an
-    address; there plain ``http`` will do."""
+    """Networks, beside the public Internet, in which organisations may receive events. Plain
+    ``http`` is allowed there."""
     webhook_give_up_ms: Duration = 5 * DAY_MS
-    """How long an address may fail until nothing is sent there any more."""
+    """How long an address may fail before the service stops sending to it."""
     operators: list[Annotated[str, Field(pattern=r"^@[^:\s]+:\S+$", max_length=255)]] = Field(
         default_factory=list, max_length=DESK_MAX, examples=[["@admin:example.org"]]
     )
@@ -384,34 +383,34 @@ class PaymentsSection(Section):
     """People who decide appeals; the person who decided first never does. If empty, the others of
     ``dispute_desk`` do; if it has no others, the first decision is final."""
     dispute_appeal_ms: Annotated[Duration, Field(ge=HOUR_MS, le=30 * DAY_MS)] = 5 * DAY_MS
-    """How long either side has to appeal what the desk decided."""
+    """How long either side has to appeal the desk's decision."""
     dispute_terms_ms: Duration = 120 * DAY_MS
-    """How long after it was made a payment can be disputed."""
+    """How long after a payment it can be disputed."""
     dispute_answer_ms: Annotated[Duration, Field(ge=HOUR_MS, le=30 * DAY_MS)] = 10 * DAY_MS
-    """How long who was paid has to answer; after that the desk decides."""
+    """How long the payee has to answer. After that, the desk decides."""
     dispute_decide_ms: Annotated[Duration, Field(ge=HOUR_MS, le=59 * DAY_MS)] = 30 * DAY_MS
-    """How long the desk has; after that who was paid has the amount again. With the time to answer
-    at most 89 days."""
+    """How long the desk has to decide. After that, the amount goes back to the payee. At most 89
+    days together with the time to answer."""
     case_rooms_stay_ms: Annotated[Duration, Field(ge=MINUTE_MS, le=366 * DAY_MS)] = 30 * DAY_MS
     """How long the bot stays in the room of a dispute or an escrow that is over; the room itself
     stays with the people."""
     banks: list[BankSection] = Field(default_factory=list, max_length=BANKS_MAX)
-    """Its accounts at banks, by which money comes in and goes out."""
+    """Its bank accounts, by which money comes in and goes out."""
     peers: list[PeerSection] = Field(default_factory=list, max_length=PEERS_MAX)
     """Other institutions, on servers of their own, whose people can be paid from here."""
     peer_wait_ms: Annotated[Duration, Field(ge=5_000, le=PREPARED_MS_MAX)] = MINUTE_MS
-    """How long another institution has to say that it takes a payment; then the payer has the money
-    again."""
+    """How long another institution has to accept a payment. After that, the payer gets the money
+    back."""
     grants: dict[str, Annotated[str, AfterValidator(_check_amount)]] = Field(
         default_factory=dict, max_length=GRANTS_MAX
     )
     """For demos and tests: money that accounts begin with, by user id or id of an organisation:
-    ``{"@alice:example.org": 1000 EUR}``. It comes from nowhere, so leave it out in earnest."""
+    ``{"@alice:example.org": 1000 EUR}``. It comes from nowhere, so never use it with real money."""
     newcomer_grant: Annotated[str, AfterValidator(_check_amount)] | None = Field(
         default=None, examples=["100 EUR"]
     )
     """For demos: money for each person of this homeserver who has no grant of their own. They get
-    it when they begin a chat with the bot or open their wallet. It comes from nowhere, too."""
+    it when they begin a chat with the bot or open their wallet. Never use it with real money."""
 
     @model_validator(mode="after")
     def _check_currencies(self) -> Self:

@@ -40,7 +40,7 @@ class SealSection(Section):
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau"])
     """Its name in the log of acts; `veche ca seal` makes its seal under the same name."""
     key_paths: list[SecretPath] = Field(min_length=1, max_length=KEYS_MAX)
-    """Files with the keys by which it asks: 32 characters of chance or more each."""
+    """Files with its API keys: 32 random characters or more each."""
     ordered_by: list[UserIdText] = Field(
         default_factory=list, max_length=ORDERERS_MAX, examples=[["@clerk:example.org"]]
     )
@@ -67,8 +67,8 @@ class AnchorSection(Section):
     name: str = Field(min_length=1, max_length=100, examples=["Bank of Lindenau eID"])
     """Name that people read."""
     certificate: InputPath
-    """Its certificate, PEM: a root, or the authority that issues to persons. Nobody above it is
-    looked at; whether it was revoked itself you watch."""
+    """Its certificate, PEM: a root, or the authority that issues to persons. Authorities above it
+    are not checked. Watch yourself whether it was revoked."""
     level: Literal["S3", "S4"] = "S3"
     """Level of signatures by its certificates: ``S3``, with a certificate of one's own; ``S4``, if
     you state that they are qualified by law. Veche itself calls no signature qualified."""
@@ -83,7 +83,7 @@ class SignerSection(ProviderSection):
     """A provider of remote signatures at which people sign on their page, by the CSC API."""
 
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["trust"])
-    """By which it is known here; not to be changed while documents are open."""
+    """Its id here. Do not change it while documents are open."""
     name: str = Field(min_length=1, max_length=100, examples=["Trust of Lindenau"])
     """Name that people read."""
 
@@ -92,15 +92,15 @@ class SessionsSection(Section):
     """The bot by which people have documents signed and sign them."""
 
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["lindenau"])
-    """Name in the log of acts of whoever runs it: certificates are issued by it."""
+    """Name in the log of acts of the organisation that runs it and issues the certificates."""
     name: Names
     """Name of the bot, by language: `{en: Signatures of Lindenau}`."""
     avatar: InputPath | None = None
     """The picture of the bot, a PNG or SVG file."""
     language: Literal["en", "ru", "de", "uk"] = "en"
-    """In which it speaks to somebody who has chosen no language."""
+    """Language for people who have chosen none."""
     time_zone: TimeZone = "UTC"
-    """In which it tells times, and by which days end."""
+    """Time zone of the times that it shows, and of the ends of days."""
     templates: InputPath | None = None
     """Folder with templates of documents; left out: there are none."""
     anchors: list[AnchorSection] = Field(default=[], max_length=ANCHORS_MAX)
@@ -115,16 +115,16 @@ class SessionsSection(Section):
     reminders: list[Duration] = Field(
         default=[3 * DAY_MS, DAY_MS, 3 * HOUR_MS], max_length=REMINDERS_MAX
     )
-    """How long before the deadline whoever has not signed is reminded."""
+    """How long before the deadline the service reminds people who have not signed."""
     quiet_from: int = Field(default=21, ge=0, le=23)
     """Hour from which nobody is reminded, by `time_zone`."""
     quiet_until: int = Field(default=8, ge=0, le=23)
-    """Hour until which nobody is; the same as `quiet_from`: there are no quiet hours."""
+    """Hour until which nobody is reminded; the same as ``quiet_from``: there are no quiet hours."""
     webhook_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
-    """Networks, beside the public Internet, in which organisations may have their events sent to an
-    address; there plain `http` will do."""
+    """Networks, beside the public Internet, in which organisations may receive events. Plain
+    ``http`` is allowed there."""
     webhook_give_up_ms: Duration = 5 * DAY_MS
-    """How long an address may fail until nothing is sent there any more."""
+    """How long an address may fail before the service stops sending to it."""
 
     kept_ms: Annotated[Duration, Field(ge=KEPT_MS_MIN)] = 3_650 * DAY_MS
     """How long a document that the service reads stays after it was closed, with its signatures.
@@ -137,7 +137,7 @@ class SessionsSection(Section):
     """People who may identify somebody in person; left out: nobody may, and nobody can sign without
     an account."""
     identified_for_ms: Duration = Field(default=365 * DAY_MS, ge=DAY_MS, le=10 * 365 * DAY_MS)
-    """How long a key counts as that of whom a registrar has identified in person."""
+    """How long an identification in person by a registrar is valid for a key."""
 
     def name_in(self, language: str) -> str:
         """Return the bot's name in a language."""
@@ -171,18 +171,18 @@ class StampsSection(Section):
     url: WebAddress = Field(
         pattern=r"^https?://[^/\s?#@]+(/[^\s#]*)?$", examples=["https://tsa.example.org/rfc3161"]
     )
-    """Where it is asked, by RFC 3161. By plain `http` it is given no token and no password."""
+    """Its address for requests by RFC 3161. It gets no token and no password by plain ``http``."""
     root: InputPath
-    """Certificate of the authority below which its certificates have to be, PEM. It is believed
-    for time stamps alone: who has another certificate below it has signed nothing by that."""
+    """Certificate of the authority below which its certificates have to be, PEM. It is trusted for
+    time stamps alone, not for signatures of people."""
     policy: str | None = Field(
         default=None, pattern=r"^[0-2](\.[0-9]{1,39}){1,30}$", examples=["0.4.0.2023.1.1"]
     )
-    """Under which it has to stamp; left out: any."""
+    """Policy of its stamps; left out: any."""
     token_path: SecretPath | None = None
-    """File with the token by which it knows you (`Authorization: Bearer …`)."""
+    """File with your token for it (``Authorization: Bearer …``)."""
     password_path: SecretPath | None = None
-    """File with `user:password`, where it knows you by that (`Authorization: Basic …`)."""
+    """File with ``user:password``, if it uses that (``Authorization: Basic …``)."""
     networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
     """Networks, beside the public Internet, in which it and its lists may be."""
     timeout_ms: Annotated[Duration, Field(ge=1_000, le=60_000)] = 10_000
@@ -217,7 +217,7 @@ class SigningSection(Section):
     old stamps stay valid; they make no new ones."""
     stamp_hash: Literal["sha256", "sha384", "sha512"] = "sha256"
     """The hash of the stamps that close and renew files. A longer one keeps files proven when
-    SHA-256 is believed no more; the authority for stamps has to be made with it too."""
+    SHA-256 is no longer trusted. The authority for stamps must be made with it too."""
     renew_stamped_before: Annotated[dt.date, Field(strict=False)] | None = None
     """Closed files whose last stamp is older than this day (UTC) are renewed at once; left out:
     each a year before its last stamp ends. No day to come."""

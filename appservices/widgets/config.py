@@ -28,5 +28,5 @@ class WidgetsSection(Section):
     app_origin: Annotated[str, Field(pattern=ORIGIN_PATTERN, max_length=200)] | None = None
     """Origin where people open the app, such as ``https://app.example.org``. Its host name must
     differ from that of ``pages.public_url``: the app shows messages of strangers, and the pages
-    hold keys. Requests for it reach the same port with their `Host` as it is. Without it there is
-    no app."""
+    hold keys. Your proxy passes requests for it to the same port, with their ``Host`` unchanged.
+    Without it there is no app."""

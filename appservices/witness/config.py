@@ -26,9 +26,9 @@ class WitnessedLogSection(Section):
     """A log whose heads it signs."""
 
     keys: tuple[LogKey, ...] = Field(min_length=1, max_length=KEYS_MAX, strict=False)
-    """With which the log signs, ``<name>+<id>+<base64>``; two while it changes its key."""
+    """Keys of the log, ``<name>+<id>+<base64>``; two while it changes its key."""
     origin: str | None = Field(default=None, pattern=r"^\S{1,255}$")
-    """First line of its heads, where that is not the name of its keys."""
+    """First line of its heads, if it differs from the name of its keys."""
 
     @property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class WitnessSection(Section):
     """Whether all requests come through a proxy of yours, which appends the client's address to
     ``X-Forwarded-For``."""
     address_per_s: int = Field(default=20, ge=1, le=10_000)
-    """Requests a second from one client address; three times as many at once."""
+    """Requests a second from one client address; bursts of three times as many."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

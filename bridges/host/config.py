@@ -19,4 +19,4 @@ class BridgesSection(Section):
     id: str = Field(pattern=r"^[a-z0-9-]{1,64}$", examples=["bridges"])
     """Name of the bridges in their log of acts."""
     language: Literal["en", "ru", "de", "uk"] = "en"
-    """In which the bridges speak themselves."""
+    """Language of the bridges' own messages."""

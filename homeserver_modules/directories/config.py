@@ -31,8 +31,8 @@ class DirectorySection(BaseModel):
 
     Attributes:
         url: Where it is served, without a path.
-        keys: By which it signs: ask its operator for them by another way than this address.
-        quorum: How many of its keys replace the lost key of an organisation.
+        keys: Keys by which it signs. Ask its operator for them in another way than by this address.
+        quorum: Number of its keys that must agree to replace the lost key of an organisation.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")

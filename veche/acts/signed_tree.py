@@ -33,7 +33,7 @@ ENTRIES_MAX: Final = 5_000
 
 
 class ForkedError(VecheError):
-    """A log is not the one that was signed: an incident, to be looked into by people."""
+    """A log is not the one that was signed: an incident that people must investigate."""
 
     errcode = "ORG.VECHE.LOG_FORKED"
 

@@ -46,7 +46,7 @@ class BotSection(Protocol):
 
     @property
     def language(self) -> str:
-        """In which it speaks to somebody who has chosen no language."""
+        """Language for people who have chosen none."""
 
     @property
     def time_zone(self) -> str:

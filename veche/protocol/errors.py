@@ -112,7 +112,7 @@ class GoneError(RefusedError):
 
 
 class ConflictError(RefusedError):
-    """It does not go with what was said before, such as another content under the same key."""
+    """The request contradicts an earlier one, such as other content under the same key."""
 
     errcode = "ORG.VECHE.CONFLICT"
 

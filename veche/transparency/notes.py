@@ -54,7 +54,7 @@ _FOREIGN: Final = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
 
 class UnknownSignerError(BadSignatureError):
-    """No key is known of whoever says to have signed: nobody can tell whether it is true."""
+    """The key of the alleged signer is not known, so the signature cannot be checked."""
 
     errcode = "ORG.VECHE.UNKNOWN_SIGNER"
 

@@ -51,11 +51,11 @@ class ProviderSection(Section):
     url: str = Field(
         pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$", examples=["https://provider.example/csc/v2"]
     )
-    """Where its API begins, with the version: ``…/csc/v1`` or ``…/csc/v2``."""
+    """Address of its API, with the version: ``…/csc/v1`` or ``…/csc/v2``."""
     token_path: SecretPath | None = None
     """File with the access token that it gave you for the scope ``service``."""
     networks: Networks = ()
-    """Networks beside the public Internet in which it may be."""
+    """Networks, beside the public Internet, in which it may be."""
 
 
 @attrs.frozen

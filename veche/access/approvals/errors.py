@@ -94,7 +94,7 @@ class KeyHeldError(ApprovalError):
 
 
 class KeyKnownError(ApprovalError):
-    """This key was enrolled before, by whomever: make another."""
+    """This key was enrolled before, by you or somebody else: make another."""
 
     errcode = "ORG.VECHE.KEY_KNOWN"
 

@@ -30,7 +30,7 @@ _POLL_S: Final = 0.05
 
 
 class ChildEndedError(VecheError):
-    """A child ended that the others cannot do without; the message has its last lines."""
+    """A required child process ended; the message has its last lines."""
 
     errcode = "ORG.VECHE.CHILD_ENDED"
 

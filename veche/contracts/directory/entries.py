@@ -124,7 +124,7 @@ class OrgEntry(Entry):
 
     Attributes:
         names: By language.
-        domain: Where it is found on the web.
+        domain: Its domain on the web.
         domain_seen_ms: When the domain said its key; None: nobody saw that.
         parent: Of which it is a part; None: of none in this directory.
         key: By which it signs entries about those below it, and changes of its own.

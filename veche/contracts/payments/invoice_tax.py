@@ -72,7 +72,7 @@ class Buyer(Wire):
 
     Attributes:
         name: Of the person or company.
-        street: With its number.
+        street: Street with the house number.
         postcode: Postal code of the town.
         town: Of the address.
         country: ISO 3166-1 code.

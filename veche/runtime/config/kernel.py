@@ -76,7 +76,7 @@ class HomeserverSection(Section):
     """The homeserver whose application service we are."""
 
     url: WebAddress = Field(pattern=r"^https?://[^/\s]+$", examples=["http://127.0.0.1:8008"])
-    """Where its client API answers us, without a path."""
+    """Address of its client API, without a path."""
     server_name: str = Field(pattern=r"^[A-Za-z0-9.:\[\]-]{1,230}$", examples=["example.org"])
     """The name in its users' ids, after the colon."""
     as_token_path: SecretPath
@@ -88,8 +88,8 @@ class HomeserverSection(Section):
     )
     """``id`` of the registration."""
     namespace: Literal["veche_", "_veche_"] = "veche_"
-    """How the names of its users begin: `_veche_` for bridges, which are an application service of
-    their own."""
+    """Prefix of its users' names: `_veche_` for bridges, which are an application service of their
+    own."""
     bridges: tuple[Annotated[str, Field(pattern=BOT_PATTERN)], ...] = Field(
         default=(), max_length=20, strict=False, examples=[["@_veche_mail_bot:example.org"]]
     )
@@ -156,8 +156,8 @@ class CryptoSection(Section):
     readers_without_identity: Literal["share", "withhold"] = "share"
     """Whether people without cross-signing get the keys of messages."""
     certificates: InputPath | None = None
-    """Folder with certificates of bots, as `veche ca account` makes them: who trusts their
-    authority sees a bot as verified that is new here."""
+    """Folder with certificates of bots, as ``veche ca account`` makes them. Clients that trust
+    their authority show a new bot as verified."""
 
 
 class LogSection(Section):
@@ -175,8 +175,8 @@ class PagesSection(Section):
     public_url: WebAddress = Field(
         pattern=r"^https?://[^/\s?#@]+$", examples=["https://veche.example.org"]
     )
-    """How people reach it, without a path: ``https``, or ``http`` on this machine alone, such as
-    ``http://localhost:8090``. Passkeys need a name and no address."""
+    """Public address of the site, without a path: ``https``, or ``http`` on this machine alone,
+    such as ``http://localhost:8090``. Passkeys need a host name, not an IP address."""
     address: str = "127.0.0.1"
     """Address of this machine to listen on."""
     port: int = Field(default=8090, ge=0, le=65535)
@@ -184,8 +184,7 @@ class PagesSection(Section):
     more_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
         default=(), max_length=10, strict=False
     )
-    """Other TCP ports on which the same site answers: on a machine of its own, as in the demo, the
-    app's origin is another port."""
+    """Other TCP ports on which the same site answers. The demo uses one as the app's origin."""
     embedders: tuple[Annotated[str, Field(pattern=r"^[a-zA-Z0-9:/.*_-]{1,200}$")], ...] = Field(
         default=("https:", "vector:"), max_length=50, strict=False
     )
@@ -193,11 +192,11 @@ class PagesSection(Section):
     where people sign in, approve or see their keys are never in a frame."""
     trust_forwarded: bool = False
     """Whether all requests come through a proxy of yours, which appends the client's address to
-    ``X-Forwarded-For``. Never true where anybody else can reach the port."""
+    ``X-Forwarded-For``. Never set it to true if anybody else can reach the port."""
     address_per_s: int = Field(default=100, ge=1, le=100_000)
-    """API requests a second from one client address; three times as many at once."""
+    """API requests a second from one client address; bursts of three times as many."""
     session_per_s: int = Field(default=20, ge=1, le=100_000)
-    """API requests a second of one session; three times as many at once."""
+    """API requests a second of one session; bursts of three times as many."""
     homeserver_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
     """Networks, beside the public Internet, in which Veche may ask other homeservers who holds an
     OpenID token. Anybody who opens a page can make Veche send such a request to any address in
@@ -225,12 +224,12 @@ class ApprovalsSection(Section):
     """Keys of persons, and what they approve with them."""
 
     key_hold_ms: Duration = Field(default=12 * 3600 * 1000, examples=["12 h"])
-    """How long a new key waits until it may approve what is above the small limit."""
+    """How long a new key waits before it may approve more than the small limit."""
     small_limits: Mapping[CurrencyCode, str] = Field(
         default={"EUR": "20.00"}, max_length=_CURRENCIES_MAX
     )
-    """Up to which amount a new key may approve payments at once, all together, by currency; none in
-    others."""
+    """Total of payments that a new key may approve at once, by currency; none in other
+    currencies."""
     held: tuple[Literal["payment", "signature", "release", "mandate"], ...] = Field(
         default=("payment", "signature", "release", "mandate"), max_length=4, strict=False
     )
@@ -239,8 +238,8 @@ class ApprovalsSection(Section):
     code_limit_max: Mapping[CurrencyCode, str] = Field(
         default={"EUR": "200.00"}, max_length=_CURRENCIES_MAX
     )
-    """The highest daily limit, by currency, that persons may set themselves for payments by a code
-    in the chat."""
+    """The highest daily limit that people can set themselves for payments by a code in the chat, by
+    currency."""
 
     @field_validator("small_limits", "code_limit_max")
     @classmethod
@@ -279,12 +278,12 @@ class RetentionSection(Section):
     """How long records are kept after their end; receipts, evidence and chains stay for ever."""
 
     questions_ms: Duration = Field(default=24 * 3600 * 1000, examples=["1 d"])
-    """How long after its end what a question of a bot showed is kept: payee, amount, words."""
+    """How long after its end the content of a bot's question is kept: payee, amount, words."""
     answers_ms: Duration = Field(default=90 * 24 * 3600 * 1000, examples=["90 d"])
-    """How long after its end it is known that there was a question, and what became of it."""
+    """How long after its end the fact and the outcome of a question are kept."""
     acts_ms: Duration = Field(default=3_650 * 24 * 3600 * 1000, examples=["3650 d"])
-    """How long the private part of an act stays: on whom, why, under which law. Its place in the
-    organisation's chain stays for ever. Your law may ask for longer, or shorter."""
+    """How long the private part of an act is kept: the person, the reason, the law. Its place in
+    the organisation's chain stays for ever. Your law may ask for longer, or shorter."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

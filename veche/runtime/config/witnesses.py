@@ -20,11 +20,11 @@ class OneWitnessSection(Section):
     """A witness that is asked."""
 
     key: WitnessKey
-    """With which it signs, ``<name>+<id>+<base64>``, as its operator gave it to you."""
+    """Its key, ``<name>+<id>+<base64>``, as its operator gave it to you."""
     url: WebAddress = Field(
         pattern=r"^https?://[^/\s?#@]+(/[A-Za-z0-9._~/-]*)?$", examples=["https://w.example.org"]
     )
-    """Where it is asked: the address before ``/add-checkpoint``."""
+    """Its address, before ``/add-checkpoint``."""
 
     @property
     def verifier(self) -> VerifierKey:
@@ -42,10 +42,10 @@ class WitnessesSection(Section):
     of: tuple[OneWitnessSection, ...] = Field(default=(), max_length=WITNESSES_MAX, strict=False)
     """Witnesses that are asked."""
     needed: int = Field(default=1, ge=1, le=WITNESSES_MAX)
-    """How many of them must have signed a head that is shown as witnessed. Fewer never stop an act
-    or a payment: the head is published without, and after ``late`` that is an alarm."""
+    """Number of witnesses that must sign a head before it is shown as witnessed. Too few never stop
+    an act or a payment: the head is published without them, and an alarm follows after ``late``."""
     late_ms: Duration = Field(default=10 * 60 * 1000, examples=["10 min"])
-    """How long a head may lack the signatures that are needed."""
+    """How long a head may lack the required signatures before the alarm."""
     networks: Networks = ()
     """Networks, beside the public Internet, in which witnesses may be asked; only then also by
     ``http://``."""

@@ -41,7 +41,7 @@ _DEVICE_LETTERS: Final = 8
 
 
 class StoppedError(ConfigError):
-    """The server shows something of this bot that is not ours: nothing is touched, nothing sent.
+    """The server shows keys or devices of this bot that are not ours: nothing is changed or sent.
 
     Somebody must look: another installation runs the same bot, the database is not the one that
     made it, or the server was tampered with.

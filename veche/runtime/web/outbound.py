@@ -84,7 +84,7 @@ _refused = metrics.counter(
 
 
 class OutboundRefusedError(RefusedError):
-    """An address that somebody named is none that we connect to, or it answered with a redirect."""
+    """An address is not one that we connect to, or it answered with a redirect."""
 
     errcode = "ORG.VECHE.OUTBOUND_REFUSED"
 

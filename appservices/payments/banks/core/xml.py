@@ -31,7 +31,7 @@ MESSAGES: Final = (
 
 
 class BankMessageError(ProtocolError):
-    """A bank's file is no message that is known, breaks its schema, or does not add up.
+    """A bank's file is no known message, breaks its schema, or does not add up.
 
     Attributes:
         line: Of the file, from 1; 0: the file as a whole.

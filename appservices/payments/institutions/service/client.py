@@ -57,7 +57,7 @@ _asked = metrics.counter(
 
 
 class NoAnswerFromPeerError(UnavailableError):
-    """Another institution gives no answer that counts, now."""
+    """Another institution gives no valid answer now."""
 
     errcode = "ORG.VECHE.PEER_SILENT"
 

@@ -48,7 +48,7 @@ _IN_PAID: Final = frozenset({In.POSTING, In.DONE, In.STUCK})
 
 
 class BooksDifferError(ConflictError):
-    """The ledger and what is kept of payments between institutions do not say the same."""
+    """The ledger and the records of payments between institutions differ."""
 
     errcode = "ORG.VECHE.INTERBANK_BOOKS"
 

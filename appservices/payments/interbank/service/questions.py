@@ -66,7 +66,7 @@ _answered = metrics.counter(
 
 
 class PeerRefusedError(ForbiddenError):
-    """A message is of no institution that there is an agreement with, or not fresh; HTTP 403."""
+    """A message comes from no agreed institution, or is not fresh; HTTP 403."""
 
     errcode = "ORG.VECHE.PEER_REFUSED"
 

@@ -29,7 +29,7 @@ _BUSY_MS: Final = 1_000
 
 
 class BusyError(UnavailableError):
-    """So much waits for the ledger that nothing more is taken now."""
+    """The ledger's queue is full; it takes nothing more now."""
 
     errcode = "ORG.VECHE.BUSY"
 

@@ -50,7 +50,7 @@ class Copied:
 
 
 class TwoLedgersError(VecheError):
-    """A ledger has signed heads that do not go together: both notes are the proof."""
+    """A ledger has signed contradicting heads: both notes are the proof."""
 
     errcode = "ORG.VECHE.TWO_LEDGERS"
 

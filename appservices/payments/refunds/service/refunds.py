@@ -35,19 +35,19 @@ logger = logging.getLogger(__name__)
 
 
 class NotPaidError(ConflictError):
-    """The invoice is not paid, so nothing of it can be given back (HTTP 409)."""
+    """The invoice is not paid, so nothing of it can be refunded (HTTP 409)."""
 
     errcode = "ORG.VECHE.NOT_PAID"
 
 
 class PaidByBankError(ConflictError):
-    """It was paid by a transfer from a bank, and can be given back by a payout alone (HTTP 409)."""
+    """It was paid by bank transfer, and can be refunded by a payout alone (HTTP 409)."""
 
     errcode = "ORG.VECHE.PAID_BY_BANK"
 
 
 class RefundTooHighError(ConflictError):
-    """More would be given back than was paid; the text says what is left (HTTP 409)."""
+    """The refund is more than what is left; the text says how much that is (HTTP 409)."""
 
     errcode = "ORG.VECHE.REFUND_TOO_HIGH"
 

@@ -82,7 +82,7 @@ class Seller:
         name: What it is called.
         country: ISO 3166-1 code.
         legal_name: In the register; None: as ``name``.
-        street: With its number.
+        street: Street with the house number.
         postcode: Postal code of the town.
         town: Of the address.
         vat_id: Number for the value added tax.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class PaymentRefusedError(RefusedError):
-    """Something that a person did on the page of their wallet was not done; nothing has changed.
+    """A person's request on their wallet's page was refused; nothing has changed.
 
     HTTP 409. The message is in their language.
 

@@ -244,7 +244,7 @@ class IdentificationOverError(RefusedError):
 
 
 class GuardiansError(RefusedError):
-    """The person has chosen guardians, too few of whom have agreed yet (HTTP 409).
+    """Too few of the person's guardians have agreed yet (HTTP 409).
 
     Attributes:
         is_told: The person has just read in their chat how it stands.
