@@ -81,7 +81,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     one.add_argument("file", type=Path, metavar="FILE", help="YAML, with the section organisation")
     one.add_argument(
-        "--unproven", action="store_true", help="do not ask its domain whether it is its own"
+        "--unproven", action="store_true", help="do not ask its domain for confirmation"
     )
     one = _command(subcommands, "rotate", "give an organisation other keys or accounts", run_rotate)
     one.add_argument("organisation", metavar="ORG", help="its id")
@@ -90,7 +90,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--account",
         action="append",
         metavar="USER[=MASTER]",
-        help="each account that it has from now on; without a master key that of a bot here",
+        help="an account that it has from now on; without a master key, that of a bot here",
     )
     one.add_argument(
         "--old-key",
@@ -98,12 +98,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FILE",
         help="its old key; left out: that which this server keeps. Without it, see --lost",
     )
-    one.add_argument("--lost", action="store_true", help="the old key is lost: it counts in 72 h")
+    one.add_argument(
+        "--lost", action="store_true", help="the old key is lost: the new one counts after 72 h"
+    )
     one = _command(subcommands, "names", "protect names: nobody else may bear them", run_said)
     one.set_defaults(kind="names")
     one.add_argument("organisation", metavar="ORG", help="its id")
     one.add_argument("names", nargs="*", metavar="NAME", help="all of them; none: they are free")
-    one.add_argument("--appeal", required=True, metavar="ADDRESS", help="for who is refused")
+    one.add_argument(
+        "--appeal", required=True, metavar="ADDRESS", help="address for appeals against refusals"
+    )
     for word, text in (
         ("suspend", "make an organisation unofficial for a while"),
         ("resume", "make an organisation official again that was suspended"),
@@ -112,13 +116,17 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         one = _command(subcommands, word, text, run_said)
         one.set_defaults(kind=word)
         one.add_argument("organisation", metavar="ORG", help="its id")
-        one.add_argument("--reason", required=True, metavar="TEXT", help="for people")
+        one.add_argument(
+            "--reason", required=True, metavar="TEXT", help="reason for people to read"
+        )
         if word != "resume":
-            one.add_argument("--appeal", required=True, metavar="ADDRESS", help="for its appeal")
+            one.add_argument(
+                "--appeal", required=True, metavar="ADDRESS", help="address for appeals"
+            )
         if word == "suspend":
-            one.add_argument("--for", dest="lasts", metavar="TIME", help="such as '14 d'")
+            one.add_argument("--for", dest="lasts", metavar="TIME", help="duration, such as '14 d'")
     one = _command(subcommands, "check", "list who is official, and what was refused", run_check)
-    one.add_argument("account", nargs="?", metavar="ACCOUNT", help="only whose account this is")
+    one.add_argument("account", nargs="?", metavar="ACCOUNT", help="only the owner of this account")
     one = subcommands.add_parser("key", help="make a key for an organisation")
     one.add_argument("organisation", metavar="ORG", help="its id")
     one.add_argument(

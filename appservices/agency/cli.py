@@ -45,7 +45,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     try_parser.add_argument(
         "--staff-language", choices=LANGUAGES, default="en", help="the office's"
     )
-    try_parser.add_argument("--time-zone", default="UTC", help="of the office, as Europe/Berlin")
+    try_parser.add_argument(
+        "--time-zone", default="UTC", help="time zone of the office, such as Europe/Berlin"
+    )
     try_parser.add_argument(
         "--save", type=Path, metavar="FOLDER", help="keep the files that the person gets there"
     )

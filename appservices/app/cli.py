@@ -48,10 +48,17 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_config_option(command)
     command.add_argument(
-        "--uses", type=int, default=1, metavar="N", help="accounts that it is good for (default: 1)"
+        "--uses",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of accounts that it makes (default: 1)",
     )
     command.add_argument(
-        "--expires", default="14 d", metavar="TIME", help="how long it is good (default: 14 d)"
+        "--expires",
+        default="14 d",
+        metavar="TIME",
+        help="how long the invitation is valid (default: 14 d)",
     )
     command.add_argument(
         "--out",

@@ -42,7 +42,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     subcommands = parser.add_subparsers(metavar="COMMAND", required=True)
     command = subcommands.add_parser("key", help="make a key, and print what others need of it")
-    command.add_argument("name", metavar="NAME", help="of the witness, such as w.example.org/w1")
+    command.add_argument(
+        "name", metavar="NAME", help="name of the witness, such as w.example.org/w1"
+    )
     command.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the key; never over an old one"
     )

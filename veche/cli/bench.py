@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `veche bench`."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="a benchmark (default: all)")
     parser.add_argument("--json", action="store_true", help="one JSON object of all figures")
-    parser.add_argument("--list", action="store_true", help="only say which there are")
+    parser.add_argument("--list", action="store_true", help="only list them")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -41,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     command.add_argument("person", metavar="PERSON", help="Matrix id, such as @alice:example.org")
     command.add_argument(
-        "fingerprint", nargs="+", metavar="FINGERPRINT", help="as the person's own device shows it"
+        "fingerprint",
+        nargs="+",
+        metavar="FINGERPRINT",
+        help="fingerprint as the person's own device shows it",
     )
     add_config_option(command)
     command.set_defaults(run=confirm_one)

@@ -46,7 +46,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "restored", help="after a restore: compare the database with what others know, then go on"
     )
     command.add_argument(
-        "--go-on", action="store_true", help="settle what is shown, and let everything run again"
+        "--go-on",
+        action="store_true",
+        help="settle the listed findings, and let everything run again",
     )
     command.add_argument(
         "--without",

@@ -120,7 +120,7 @@ class PaymentShown(Exact):
     Attributes:
         payee: Account or id of the payee.
         payee_name: As the payee's institution knows it.
-        amount: How much.
+        amount: The amount.
         reference: Purpose.
     """
 
@@ -131,7 +131,7 @@ class PaymentShown(Exact):
 
 
 class ShownValue(Exact):
-    """One value that is released, with what it is called."""
+    """One value that is released, with its label."""
 
     label: Name
     value: Value
@@ -157,7 +157,7 @@ class Titled(Exact):
     """An item with a title, or with a digest of it if only browsers know the title.
 
     Attributes:
-        title: As it is shown; none: only browsers know it.
+        title: Title as it is shown; none: only browsers know it.
         title_sha256: Hash of a title that only browsers know, see ``blind_api.veiled``.
     """
 
@@ -172,10 +172,10 @@ class Titled(Exact):
 
 
 class ShownClause(Titled):
-    """A clause that needs consent of its own, with the person's answer to it.
+    """A clause that needs separate consent, with the person's answer to it.
 
     Attributes:
-        id: In the document.
+        id: Id in the document.
         accepted: Whether they agree to it.
     """
 
@@ -189,7 +189,7 @@ class ShownHand(Exact):
     Attributes:
         party: The party who wrote.
         name: Theirs.
-        papers: Which kind of identity document they showed.
+        papers: Kind of the identity document that they showed.
         drawing: SHA-256 of what they wrote, see ``handwriting.Drawing``.
         record: SHA-256 of all that they agreed to, see ``handwriting.HandRecord``.
     """
@@ -211,9 +211,10 @@ class ShownDocument(Titled):
         requester: Name of the requester.
         session: Id of the session.
         party: Their id in the session.
-        role: As what they sign.
+        role: Role in which they sign.
         code: Four digits, which everyone sees who sees this file in this session.
-        parties_sha256: SHA-256 of who signs in which order, see ``parties_sha256`` of the session.
+        parties_sha256: SHA-256 of the signers and their order, see ``parties_sha256`` of the
+            session.
         effect: Whether it counts once everyone has signed, or for each who did.
         hand: For a witness: the handwritten signature that they saw.
     """
@@ -241,7 +242,7 @@ class SignatureShown(ShownDocument):
         level: Level of the signature. ``S1``: by the key of the approval alone; ``S2``: by a fresh
             key. ``S3`` and ``S4``: by the key of a certificate from elsewhere.
         read: Whether all pages were on the screen, or the person says that they read it elsewhere.
-        clauses: Those that need consent of their own.
+        clauses: Clauses that need separate consent.
         key: Id of that other key, as ``fingerprint``; none: at level ``S1``.
         documents: Several, each in a session of its own; none: it is one document.
     """
@@ -276,8 +277,8 @@ class MandateShown(Exact):
     Attributes:
         what: Code of what is permitted, for programs.
         text: The same in words.
-        cap: Most that it permits, in each ``period``.
-        until_ms: UTC; none: until it is taken back.
+        cap: The most that it permits, in each ``period``.
+        until_ms: End, UTC; none: until it is revoked.
     """
 
     what: Name
@@ -301,7 +302,7 @@ class AskedApproval(Exact):
 
     Attributes:
         kind: Kind of the act.
-        nonce: 160 bits of the service's; known once.
+        nonce: 160 random bits of the service; used once.
         person: The person whose key has to sign.
         shown: All that the page shows; its fields by ``kind``.
     """

@@ -29,7 +29,7 @@ _BOT: Final = "bot"
 
 
 class Bridged(Wire):
-    """For whom the bot of a bridge speaks; counts only inside the encryption.
+    """The person for whom a bridge's bot speaks; counts only inside the encryption.
 
     Attributes:
         v: Version, 1.

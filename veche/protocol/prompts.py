@@ -64,7 +64,7 @@ class Choice(Wire):
     Attributes:
         id: Id that the service gets; ``[a-z0-9_.-]``, 1 to 64 characters.
         label: Text that the person reads, and may type.
-        style: How buttons may look; nothing depends on it.
+        style: Hint for the look of buttons; nothing depends on it.
         approve: Approval that the person's key must sign first; an answer without it does not
             count.
     """
@@ -76,7 +76,7 @@ class Choice(Wire):
 
 
 class Prompt(Wire):
-    """A question to persons, with what it takes as an answer.
+    """A question to people, with its possible answers.
 
     Attributes:
         v: Version, 1.
@@ -84,10 +84,10 @@ class Prompt(Wire):
         scope: People who may answer, at most ``SCOPE_MAX``; empty: anybody in the room.
         single_use: Exactly one answer counts.
         expires_at_ms: UTC; from then on an answer is late.
-        min_trust: How sure it must be that the person answered.
+        min_trust: Least trust that the answer needs.
         choices: At most ``CHOICES_MAX``, with ids and labels that differ.
         form: Fields to fill in.
-        url: A page where it can be answered more comfortably.
+        url: A page where it is easier to answer.
         closed: Why it takes no more answers; None while it does.
         chosen: Id of what was chosen, once it is closed.
         twin: In a poll only: the event that asks the same in text.

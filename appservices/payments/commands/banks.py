@@ -62,13 +62,17 @@ class Commands(LedgerCommands):
         add_config_option(one)
         one.set_defaults(run=self.run_file)
         one = subcommands.add_parser("resume", help="pay out again at a bank that was stopped")
-        one.add_argument("bank", metavar="BANK", help="its name; the difference is explained")
+        one.add_argument(
+            "bank", metavar="BANK", help="name of the bank; its difference was explained"
+        )
         one.add_argument(
             "--suspense",
             action="store_true",
             help="bring the difference into suspense first, so that the next days add up",
         )
-        one.add_argument("--why", default="", metavar="TEXT", help="kept with what is in suspense")
+        one.add_argument(
+            "--why", default="", metavar="TEXT", help="reason, kept with the line in suspense"
+        )
         add_config_option(one)
         one.set_defaults(run=self.run_resume)
 

@@ -52,14 +52,16 @@ class Commands(LedgerCommands):
             "export", help="write what went between you and another as ISO 20022 (pacs)"
         )
         _add_days(one)
-        one.add_argument("--folder", type=Path, default=Path(), metavar="DIR", help="for the files")
+        one.add_argument(
+            "--folder", type=Path, default=Path(), metavar="DIR", help="folder for the files"
+        )
         one.set_defaults(run=self.run_export)
         one = subcommands.add_parser(
             "compare", help="compare such files of another institution with your books"
         )
         _add_days(one)
         one.add_argument(
-            "files", type=Path, nargs="+", metavar="FILE", help="all that it wrote of these days"
+            "files", type=Path, nargs="+", metavar="FILE", help="all its files of these days"
         )
         one.set_defaults(run=self.run_compare)
 
@@ -161,8 +163,8 @@ def read_claims(files: Sequence[Path], own: str, server: str) -> Claims:
 
 
 def _add_days(one: argparse.ArgumentParser) -> None:
-    one.add_argument("server", metavar="SERVER", help="of its people's Matrix ids")
-    one.add_argument("day", metavar="DAY", help="as in 2026-11-26, UTC; it has to be over")
+    one.add_argument("server", metavar="SERVER", help="server in its people's Matrix ids")
+    one.add_argument("day", metavar="DAY", help="past day, such as 2026-11-26, UTC")
     one.add_argument("--until", metavar="DAY", help="the last of several days")
     add_config_option(one)
 

@@ -57,7 +57,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     subcommands = parser.add_subparsers(metavar="COMMAND", required=True)
     one = subcommands.add_parser("check", help="recompute everything; name the blocks that differ")
     one.add_argument(
-        "--after", type=int, default=0, metavar="BLOCK", help="do not hash the blocks up to it"
+        "--after",
+        type=int,
+        default=0,
+        metavar="BLOCK",
+        help="do not hash the blocks up to this one",
     )
     add_config_option(one)
     one.set_defaults(run=run_check)
@@ -73,11 +77,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="ACCOUNT",
         help="its number, or its owner: a user id, or an organisation's id",
     )
-    one.add_argument("month", metavar="MONTH", help="as in 2026-11")
+    one.add_argument("month", metavar="MONTH", help="month, such as 2026-11")
     one.add_argument("--format", choices=FORMATS, default="csv", help="(default: %(default)s)")
     one.add_argument("--language", choices=LANGUAGES, default=_LANGUAGE, help="of the PDF")
     one.add_argument(
-        "--folder", type=Path, default=Path(), metavar="DIR", help="for the files (default: here)"
+        "--folder",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder for the files (default: here)",
     )
     add_config_option(one)
     one.set_defaults(run=run_statement)

@@ -54,30 +54,30 @@ class Commands(LedgerCommands):
         one.add_argument(
             "--looked-at",
             metavar="SERVER",
-            help="what it said against its own word is looked into: payments go on",
+            help="its contradictions were looked into: payments go on",
         )
         add_config_option(one)
         one.set_defaults(run=self.run_peers)
         one = subcommands.add_parser("settle", help="book what was settled with another")
-        one.add_argument("server", metavar="SERVER", help="of its people's Matrix ids")
+        one.add_argument("server", metavar="SERVER", help="server in its people's Matrix ids")
         one.add_argument(
             "kind",
             choices=(*KINDS, PAY),
             help="your bank paid theirs, theirs yours, set off; pay: have your bank pay theirs",
         )
-        one.add_argument("amount", metavar="AMOUNT", help="as in '120.00 EUR'")
+        one.add_argument("amount", metavar="AMOUNT", help="amount, such as '120.00 EUR'")
         one.add_argument(
             "--reference",
             default="",
             metavar="TEXT",
-            help="as in both banks' statements",
+            help="reference in both banks' statements",
         )
-        one.add_argument("--bank", metavar="NAME", help="with pay: which, where there are several")
+        one.add_argument("--bank", metavar="NAME", help="with pay: the bank, if there are several")
         add_config_option(one)
         one.set_defaults(run=self.run_settle)
         one = subcommands.add_parser("key", help="show the key that others write into `peers`")
         one.add_argument(
-            "--bank", metavar="NAME", help="instead the public key by which this bank knows you"
+            "--bank", metavar="NAME", help="show your public key for this bank instead"
         )
         add_config_option(one)
         one.set_defaults(run=self.run_key)

@@ -63,7 +63,9 @@ class Commands(LedgerCommands):
             " asks them to approve it again",
         )
         what.add_argument(
-            "--loss", action="store_true", help="it went out, and the institution bears it"
+            "--loss",
+            action="store_true",
+            help="the money went out, and the institution bears the loss",
         )
         what.add_argument(
             "--match",
@@ -71,9 +73,9 @@ class Commands(LedgerCommands):
             help="these lines settle one another, or were settled by hand",
         )
         what.add_argument(
-            "--decided", action="store_true", help="show what was decided, by whom, and why"
+            "--decided", action="store_true", help="show the decisions, by whom, and why"
         )
-        one.add_argument("--why", default="", metavar="TEXT", help="kept with what is decided")
+        one.add_argument("--why", default="", metavar="TEXT", help="reason, kept with the decision")
         one.add_argument("--bank", metavar="NAME", help="where several have a line of that name")
         add_config_option(one)
         one.set_defaults(run=self.run)

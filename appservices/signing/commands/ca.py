@@ -82,12 +82,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = commands.add_parser("ca", help="make the authority that signatures are trusted by")
     subcommands = parser.add_subparsers(metavar="COMMAND", required=True)
     one = subcommands.add_parser("init", help="make the root and the authorities below it")
-    one.add_argument("name", metavar="NAME", help="of whose authority it is, such as a town")
+    one.add_argument("name", metavar="NAME", help="owner of the authority, such as a town")
     one.add_argument(
         "--site",
         required=True,
         metavar="URL",
-        help="where its lists will be asked for: the public address of the services",
+        help="address of its lists: the public address of the services",
     )
     one.add_argument(
         "--seal",
@@ -107,8 +107,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     one.set_defaults(run=run_init)
     one = subcommands.add_parser("seal", help="make the seal of an organisation")
-    one.add_argument("id", metavar="ID", help="of the organisation, as in the configuration")
-    one.add_argument("name", metavar="NAME", help="which whoever checks a seal reads")
+    one.add_argument("id", metavar="ID", help="id of the organisation, as in the configuration")
+    one.add_argument("name", metavar="NAME", help="name that people read when they check a seal")
     one.add_argument("--site", required=True, metavar="URL", help="as for init")
     _add_all_options(one)
     one.set_defaults(run=run_seal)
@@ -121,19 +121,21 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_stamps(subcommands, _add_all_options, _open_for_keys)
     add_account(subcommands, _add_later_options, _open_for_lists)
     one = subcommands.add_parser("show", help="say what is there and until when it is good")
-    one.add_argument("--folder", type=Path, required=True, metavar="DIR", help="of the authority")
+    one.add_argument(
+        "--folder", type=Path, required=True, metavar="DIR", help="folder of the authority"
+    )
     one.set_defaults(run=run_show)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--folder", type=Path, required=True, metavar="DIR", help="of the authority"
+        "--folder", type=Path, required=True, metavar="DIR", help="folder of the authority"
     )
     parser.add_argument(
         "--passphrase-path",
         type=Path,
         metavar="FILE",
-        help="file with the passphrase of the root's key (default: it is asked for)",
+        help="file with the passphrase of the root's key (default: ask for it)",
     )
 
 
@@ -155,7 +157,7 @@ def _add_token_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE",
         help="make the keys in a token, by the library of its maker",
     )
-    parser.add_argument("--token", metavar="LABEL", help="of the token for the keys of every day")
+    parser.add_argument("--token", metavar="LABEL", help="label of the token for everyday keys")
     parser.add_argument(
         "--pin-path", type=Path, metavar="FILE", help="file with its PIN, which services read too"
     )

@@ -59,8 +59,8 @@ def add_account(
         description="Makes a certificate that names a bot's account, and its key. Services sign"
         " the bot's identity with it when they publish it for the first time.",
     )
-    one.add_argument("account", metavar="@BOT:SERVER", help="of the bot")
-    one.add_argument("name", metavar="NAME", help="of the organisation whose bot it is")
+    one.add_argument("account", metavar="@BOT:SERVER", help="the bot")
+    one.add_argument("name", metavar="NAME", help="name of the bot's organisation")
     one.add_argument(
         "--out",
         type=Path,

@@ -56,7 +56,9 @@ def add_revoking(
         description="Revokes a certificate. For a seal or an authority the root's key is needed;"
         " for a person's certificate the database.",
     )
-    one.add_argument("serial", metavar="SERIAL", help="number of the certificate, hexadecimal")
+    one.add_argument(
+        "serial", metavar="SERIAL", help="serial number of the certificate, hexadecimal"
+    )
     one.add_argument("--reason", required=True, choices=sorted(REASONS), help="why")
     one.add_argument(
         "--since",

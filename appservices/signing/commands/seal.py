@@ -36,21 +36,28 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " file, or several, in a container (.asice). The files stay here: digests are sent.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what is sealed")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="file to seal")
     parser.add_argument(
-        "--organisation", required=True, metavar="ID", help="whose seal, as in the configuration"
+        "--organisation",
+        required=True,
+        metavar="ID",
+        help="organisation of the seal, as in the configuration",
     )
     parser.add_argument(
-        "--url", required=True, metavar="URL", help="of the service of signing, without a path"
+        "--url", required=True, metavar="URL", help="address of the signing service, without a path"
     )
     parser.add_argument(
-        "--key-path", required=True, type=Path, metavar="FILE", help="file with its key for it"
+        "--key-path",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="file with the organisation's key for the service",
     )
     parser.add_argument(
         "--reference",
         default="veche-seal",
         metavar="TEXT",
-        help="what you know it by, for the record of seals (default: veche-seal)",
+        help="your reference, for the record of seals (default: veche-seal)",
     )
     parser.add_argument(
         "--container", action="store_true", help="put a PDF into a container too, as it is"

@@ -41,7 +41,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     one.set_defaults(run=run_check)
     one = subcommands.add_parser("try", help="make a document with answers that are made up")
     one.add_argument("folder", type=Path, metavar="FOLDER", help="of the template")
-    one.add_argument("out", type=Path, metavar="FILE", help="the PDF that is written")
+    one.add_argument("out", type=Path, metavar="FILE", help="PDF to write")
     one.add_argument("--language", choices=LANGUAGES, help="default: the first of the template")
     one.set_defaults(run=run_try)
     one = subcommands.add_parser(
@@ -51,7 +51,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     one.add_argument(
         "row", type=Path, metavar="ROW", help="JSON with parties and answers, as in a batch"
     )
-    one.add_argument("out", type=Path, metavar="FILE", help="the PDF that is written")
+    one.add_argument("out", type=Path, metavar="FILE", help="PDF to write")
     one.add_argument("--language", choices=LANGUAGES, help="default: the first of the template")
     one.set_defaults(run=run_fill)
 

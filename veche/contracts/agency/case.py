@@ -17,10 +17,10 @@ Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 
 
 class CaseClock(Wire):
-    """Until when the office must act, and by which rule.
+    """The deadline of the office, and its rule.
 
     Attributes:
-        due_at_ms: UTC.
+        due_at_ms: Deadline, UTC.
         rule: The rule in words that the person can look up ("within 10 working days, §75").
     """
 
@@ -29,7 +29,7 @@ class CaseClock(Wire):
 
 
 class CaseCard(Wire):
-    """Where a case stands.
+    """The state of a case.
 
     Attributes:
         v: Version, 1.
@@ -37,9 +37,9 @@ class CaseCard(Wire):
         service: Id of the service that it is a case of.
         state: Id of the state it is in.
         office: The responsible office.
-        clock: Until when the office must act; none while the person must, or it is over.
+        clock: Deadline of the office; none while the person must act, or the case is over.
         step: The next step, in words.
-        history_len: How many entries the history of the case has.
+        history_len: Number of entries in the history of the case.
         sealed: Whether a part of it is kept from the person for a time, by an order.
     """
 

@@ -17,7 +17,7 @@ FILE_KEYS_MAX: Final = 16
 
 
 class IssuedDocument(Wire):
-    """A document, and what is needed to check it later.
+    """A document, with the data to check it later.
 
     Attributes:
         v: Version, 1.
@@ -28,7 +28,7 @@ class IssuedDocument(Wire):
         file: ``EncryptedFile`` of the Matrix spec, where the event is not itself an ``m.file``.
         issuer: Id of the organisation.
         valid_until_ms: UTC; none: without end.
-        status_list: Where it can be looked up whether the document was revoked.
+        status_list: Address of the list that says whether the document was revoked.
     """
 
     v: Literal[1]

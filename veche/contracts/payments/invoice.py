@@ -22,8 +22,8 @@ class InvoiceLine(Wire):
 
     Attributes:
         text: Purpose.
-        amount: With the tax that is in it.
-        tax: Which that is; None: the invoice says nothing of taxes.
+        amount: Amount with its tax.
+        tax: The tax; None: the invoice says nothing of taxes.
     """
 
     text: Name
@@ -37,16 +37,16 @@ class InvoiceCard(Wire):
     Attributes:
         v: Version of this form, 1.
         id: Id of the invoice.
-        version: From 1; a newer one takes the place of the older.
+        version: Number from 1; a newer version replaces the older one.
         issuer: Name of the organisation in the log of acts.
         issuer_name: Name of the issuer.
         title: Purpose, in a few words.
         notice_id: The office's own number, the only one there is of this number.
         lines: At most ``LINES_MAX``; they add up to the total.
         total: Above zero.
-        due_at_ms: Until when it can be paid, UTC.
-        law: The rule by which it is asked for.
-        appeal: How and until when one can object.
+        due_at_ms: Deadline for payment, UTC.
+        law: The law or rule behind it.
+        appeal: How to object, and the deadline.
         act: Receipt of the act by which an office asks for it.
     """
 

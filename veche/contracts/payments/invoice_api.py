@@ -45,10 +45,10 @@ class InvoiceBody(Wire):
             pays it, such as the next in the queue of a shop; an office names whom it asks.
         title: What for, in a few words.
         lines: They add up to what is to be paid; a discount is negative.
-        due_at_ms: Until when it can be paid, UTC.
+        due_at_ms: Deadline for payment, UTC.
         notice_id: The organisation's own number, of which there is only one.
-        law: The rule by which it is asked for.
-        appeal: How and until when one can object.
+        law: The law or rule behind it.
+        appeal: How to object, and the deadline.
         ours: What the organisation knows it by; it stands beside every event of it.
         confirm: The money is set aside first, and the organisation is asked by the event
             ``invoice.confirm`` whether it may be paid.
@@ -106,7 +106,7 @@ class InvoiceView(Wire):
             ``replaced``.
         amount: What is to be paid.
         reference: By which anybody who has it can pay it: ``RF…``.
-        due_at_ms: Until when it can be paid, UTC.
+        due_at_ms: Deadline for payment, UTC.
         pay_url: Page on which it is paid; None: there is none.
         payment: Id of the payment, once it is paid.
         ours: What the organisation knows it by.

@@ -37,7 +37,8 @@ class LineTax(Wire):
         category: ``S``: taxed at a rate; ``Z``: at a rate of zero; ``E``: exempt; ``O``: no subject
             of tax, such as a fine.
         basis_points: The rate in hundredths of a percent: 1900 is 19 %; only of ``S``.
-        reason: Why it is exempt or no subject; ``E`` needs one, ``S`` and ``Z`` have none.
+        reason: Reason why it is exempt or no subject of tax; ``E`` needs one, ``S`` and ``Z`` have
+            none.
     """
 
     category: TaxCategory

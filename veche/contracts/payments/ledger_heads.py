@@ -30,8 +30,8 @@ class LedgerHeads(Wire):
 
     Attributes:
         v: 1.
-        checkpoint: Signed note: origin, how many blocks, root.
-        after: Blocks of the head that was posted before; 0: this is the first one.
+        checkpoint: Signed note: origin, number of blocks, root.
+        after: Number of blocks of the head that was posted before; 0: this is the first one.
         consistency: Proof (RFC 6962) that it begins with that one; empty for the first.
         witnessed: Heads that witnesses have signed too: of this ledger, signed by others, and of
             others, signed by this institution.

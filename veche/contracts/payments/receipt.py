@@ -82,8 +82,8 @@ class Between(Wire):
     """The servers of the two institutions between which a payment goes.
 
     Attributes:
-        payer: Where the payer has their account.
-        payee: Where the payee has theirs.
+        payer: Server of the payer's account.
+        payee: Server of the payee's account.
     """
 
     payer: Annotated[str, Field(pattern=SERVER)]
@@ -109,7 +109,7 @@ class Receipt(Wire):
         lines_sha256: For an invoice: SHA-256 of its lines.
         between: For a payment between two institutions: the two institutions. Each makes its own
             receipt, for its own ledger, with the same ``payment``.
-        ledger_proof: That the ledger has it.
+        ledger_proof: Proof that the ledger has it.
     """
 
     v: Annotated[int, Field(ge=1, le=1)]  # Literal[1] would take true for it, and no browser does

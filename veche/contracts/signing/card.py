@@ -43,7 +43,7 @@ class SignStage(Wire):
 
     Attributes:
         parties: Their ids.
-        need: How many signatures are enough; none: all.
+        need: Number of signatures that are enough; none: all.
     """
 
     parties: Annotated[tuple[PartyId, ...], Field(strict=False)]
@@ -55,11 +55,11 @@ class SignParty(Wire):
 
     Attributes:
         party: Their id.
-        role: As what.
+        role: Their role.
         name: Name in the document.
-        user: Their account; of a seal the organisation.
+        user: Their account; for a seal, the organisation.
         state: State of the party.
-        of: For a witness: the party whose signature they see.
+        of: For a witness: the party whose signature they saw.
         field: Name of their box.
     """
 
@@ -79,22 +79,22 @@ class SignRequest(Wire):
         v: Version, 1.
         id: Id of the session.
         mode: ``assisted``: the bot has read the document; ``blind``: it never sees it.
-        state: Where the session has got to.
+        state: State of the session.
         title: Title of the document; empty: the bot does not know it.
         from_name: Name of the requester.
         from_user: Their account, or the organisation.
         document: The document to sign.
-        clauses: That need consent of their own.
-        level_min: How the person has to sign.
-        effect: Whether signatures count once everyone has signed, or each for itself.
+        clauses: Clauses that need separate consent.
+        level_min: The lowest level of signing that is accepted.
+        effect: Whether signatures count once everyone has signed, or each separately.
         stages: The order in which the parties act; none if there are more than ``CARD_PARTIES_MAX``
             parties.
         parties: All of them, or, where there are more, only whom the card is for.
-        count: How many parties there are.
+        count: Number of parties.
         signed: How many of them have signed.
         you: The party for whom the card is.
         may_delegate: Whether they may let somebody else sign.
-        deadline_at_ms: UTC.
+        deadline_at_ms: Deadline, UTC.
         revision: Number of the newest revision of the file.
         code: Four digits of the document in this session.
         prompt: Id of the question on the card, while they can act.
@@ -150,7 +150,7 @@ class ResultSignature(Wire):
         party: Their id.
         name: Name in the document.
         level: How: ``S0`` to ``S2``, or ``seal``.
-        signed_at_ms: UTC.
+        signed_at_ms: Time of the signature, UTC.
     """
 
     party: PartyId
@@ -172,9 +172,9 @@ class SignResult(Wire):
         document_sha256: Hash of the file before anybody signed it.
         final_sha256: SHA-256 of the file.
         bytes: Size of the file.
-        ended_at_ms: UTC.
+        ended_at_ms: End, UTC.
         signatures: At most ``CARD_PARTIES_MAX`` of them, in the order in which they were given.
-        count: How many there are.
+        count: Their number.
         evidence_sha256: Hash of the evidence report, which is a message of its own.
     """
 

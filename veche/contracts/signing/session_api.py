@@ -71,11 +71,11 @@ class PartyOrder(Wire):
 
     Attributes:
         party: Id, ``p1`` and on.
-        role: As what.
+        role: Their role.
         name: Name in the document.
         user: Their account; of a seal none: it is the organisation's own.
         level: How they have to sign at least; none: as the session says.
-        witness_of: For a witness: the party whose signature they see.
+        witness_of: For a witness: the party whose signature they saw.
         page: On which page of the file they sign, from 1; none: on a page of signatures at the
             end. Without ``box`` at its foot, and at the end where that has no room.
         side: Where at the foot; none: wherever there is room.
@@ -104,7 +104,7 @@ class StageOrder(Wire):
 
     Attributes:
         parties: Their ids; a viewer stands in no stage.
-        need: How many signatures are enough; none: all.
+        need: Number of signatures that are enough; none: all.
     """
 
     parties: Annotated[tuple[PartyId, ...], Field(strict=False, min_length=1)]
@@ -132,7 +132,7 @@ class SessionBody(Wire):
         language: Of a template's document; none: the site's.
         parties: Who takes part; of a template all of its parties, in its order.
         stages: In which order; none: all signers at once.
-        clauses: That need consent of their own.
+        clauses: Clauses that need separate consent.
         level: How everybody has to sign at least.
         effect: When signatures count.
         may_delegate: Whether parties may let others sign.
@@ -168,7 +168,7 @@ class SessionState(Wire):
         document_sha256: Of the document before anybody signed it.
         final_sha256: Of the closed file; none: it is not closed.
         parties: With what they have done.
-        deadline_at_ms: UTC.
+        deadline_at_ms: Deadline, UTC.
         deletes_at_ms: Of a closed one: from when its file may be deleted here, UTC.
         is_deleted: Whether it was: its digests, the report and the events stay.
     """

@@ -25,11 +25,11 @@ class ClauseView(Wire):
     """A clause that needs consent.
 
     Attributes:
-        id: In the document.
-        title: As it is shown; none: only browsers know it.
+        id: Id in the document.
+        title: Title as it is shown; none: only browsers know it.
         title_sha256: Hash of a title that only browsers know, see ``blind_api.veiled``.
         kind: ``required``: by signing; ``unfair``: by an answer; ``optional``: may be refused.
-        page: Where it is, from 1.
+        page: Number of its page, from 1.
         field: For an unfair clause: the box in which it is signed separately, directly after one's
             own.
     """
@@ -47,9 +47,9 @@ class PartyView(Wire):
 
     Attributes:
         party: Their id.
-        role: As what.
+        role: Their role.
         name: Name in the document.
-        user: Their account; of a seal the organisation.
+        user: Their account; for a seal, the organisation.
         state: State of the party.
         level_min: How they have to sign at least; none: they need not.
         level: How they have signed; none: they have not.

@@ -140,7 +140,7 @@ class Field(Wire):
         min: Lower bound. For numbers, integers and amounts (in ``currency``): the value itself. For
             dates and times: an ISO date or ``today``. For choices: their count.
         max: Upper bound, likewise; both bounds are allowed values.
-        max_length: For kinds that are text: most characters.
+        max_length: For kinds that are text: the largest number of characters.
         currency: For ``money``: ISO 4217 code that the amount must have; None allows any.
         mimetypes: For ``file`` and ``photo``: allowed types, ``image/*`` for a whole family;
             None allows any that the kind allows.

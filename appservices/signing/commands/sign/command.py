@@ -84,7 +84,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="sign as a party in a session, by the link on your page (default: it is asked for)",
     )
     parser.add_argument(
-        "--code", metavar="DIGITS", help="of the session's document (default: it is asked for)"
+        "--code", metavar="DIGITS", help="code of the session's document (default: ask for it)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: FILE-signed.pdf")
     parser.add_argument("--field", metavar="NAME", help="where to sign (default: the empty field)")
@@ -108,17 +108,22 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FILE",
         help="the key's certificate and those above it, PEM; of a token, the one in it by default",
     )
-    parser.add_argument("--token", metavar="LABEL", help="of the token")
-    parser.add_argument("--label", metavar="LABEL", help="of the key in the token")
-    parser.add_argument("--credential", metavar="ID", help="at the provider (default: the one)")
+    parser.add_argument("--token", metavar="LABEL", help="label of the token")
+    parser.add_argument("--label", metavar="LABEL", help="label of the key in the token")
     parser.add_argument(
-        "--access-token-path", type=Path, metavar="FILE", help="by which the provider knows you"
+        "--credential", metavar="ID", help="credential at the provider (default: the only one)"
+    )
+    parser.add_argument(
+        "--access-token-path",
+        type=Path,
+        metavar="FILE",
+        help="file with your access token for the provider",
     )
     parser.add_argument(
         "--pin-path",
         type=Path,
         metavar="FILE",
-        help="file with the token's PIN or the key's passphrase (default: it is asked for)",
+        help="file with the token's PIN or the key's passphrase (default: ask for it)",
     )
 
 
