@@ -489,7 +489,7 @@ class WordsTest(SessionCase):
         await self.chat()
         await self.ask(language="uk")
         [said] = await self.said()
-        assert "введіть там цей код" in said.body
+        assert "введіть на сторінці цей код" in said.body
         await self.seal(said)
 
         signed_in = await self.sessions.redeem_link(said.secret)
