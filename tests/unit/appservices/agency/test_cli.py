@@ -149,7 +149,7 @@ class TestTry:
         )  # fmt: skip
         assert "Копія свідоцтва про народження" in text
         assert "Wie wird entschieden?" in text
-        assert "Що вже було:" in text
+        assert "Історія справи:" in text
 
     def test_a_refusal_is_written_by_the_clerk(self) -> None:
         text = played(

@@ -489,7 +489,7 @@ class WordsTest(SessionCase):
         await self.chat()
         await self.ask(language="uk")
         [said] = await self.said()
-        assert "введіть там цей код" in said.body
+        assert "введіть на сторінці цей код" in said.body
         await self.seal(said)
 
         signed_in = await self.sessions.redeem_link(said.secret)
@@ -497,8 +497,8 @@ class WordsTest(SessionCase):
         assert signed_in.session.language is None
         assert await self.bodies() == [
             (
-                "Ви увійшли на наші сторінки (невідомий браузер). Якщо це були не ви, дайте"
-                " відповідь вийти"
+                "Виконано вхід на наші сторінки (невідомий браузер). Якщо це були не ви, надішліть"
+                " у відповідь вийти"
             )
         ]
 

@@ -136,9 +136,9 @@ def test_a_refusal_and_a_delegate_are_told(tmp_path: Path) -> None:
     ("language", "sentence"),
     [
         ("en", "This service never saw the document"),
-        ("ru", "Эта служба не видела ни документа"),
+        ("ru", "Сервис не видел ни документа"),
         ("de", "Dieser Dienst hat das Dokument"),
-        ("uk", "Ця служба не бачила ні документа"),
+        ("uk", "Сервіс не бачив ні документа"),
     ],
 )
 def test_of_a_document_that_was_not_seen_the_report_says_so_and_names_no_title(
