@@ -19,6 +19,7 @@ from veche.protocol.inbound import Trust
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "docs/guides/agencies/services.md"
 REFERENCE = sorted((ROOT / "docs/reference").glob("*.md"))
+USERS_OF_WORDS = ("veche", "appservices", "homeserver_modules", "docs")
 EXAMPLES = re.findall(r"```yaml service\n(.*?)```", SERVICES.read_text(), re.DOTALL)
 
 
@@ -56,6 +57,30 @@ class TestServiceLanguage:
         named = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", prose))))
 
         assert words - named == set()
+
+
+class TestGlossary:
+    LINES = (ROOT / "docs/reference/glossary.md").read_text().splitlines()
+    WORDS = tuple(line.split(" | ")[0].removeprefix("| ") for line in LINES[6:])
+
+    def test_the_page_is_one_table_with_its_header_first(self) -> None:
+        assert self.LINES[4:6] == ["| word | meaning |", "|---|---|"]
+        assert [
+            line for line in self.LINES[6:] if not re.fullmatch(r"\| [^|]+ \| [^|]+[^.|] \|", line)
+        ] == []
+        assert not any(line.startswith("|") for line in self.LINES[:4])
+
+    def test_its_words_are_sorted_and_each_stands_once(self) -> None:
+        assert list(self.WORDS) == sorted(set(self.WORDS), key=str.lower)
+
+    def test_each_word_is_used_by_code_or_pages(self) -> None:
+        glossary = ROOT / "docs/reference/glossary.md"
+        places = [path for top in USERS_OF_WORDS for path in (ROOT / top).rglob("*")]
+        files = [path for path in places if path.suffix in {".md", ".py"} and path != glossary]
+        used = " ".join(re.sub(r"[\s_-]+", " ", path.read_text().lower()) for path in files)
+        terms = {word: re.sub(r" \(.*\)", "", word).lower() for word in self.WORDS}
+
+        assert [word for word, term in terms.items() if not re.search(rf"\b{term}", used)] == []
 
 
 class TestPromises:

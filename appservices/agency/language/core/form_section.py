@@ -143,7 +143,7 @@ def _kind(item: Item | None) -> FieldKind | None:
     kind = FieldKind(word)
     if kind in _LATER_KINDS:
         item.wrong(
-            f"needs the {_LATER_KINDS[kind]} service, which is not part of this version",
+            f"needs the {_LATER_KINDS[kind]} service, which service files cannot use yet",
             "use another kind",
         )
         return None

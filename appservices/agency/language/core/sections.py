@@ -214,7 +214,7 @@ def _document(item: Item, texts: TextReader) -> DocumentRules | None:
     valid_days = _integer(section.get("valid_days"), DAYS_MAX)
     seal = section.get("seal")
     if seal and seal.truth():
-        seal.wrong("needs the signing service, which is not part of this version", "leave it out")
+        seal.wrong("needs the signing service, which service files cannot use yet", "leave it out")
     return DocumentRules(template, title, valid_days) if template and title else None
 
 
@@ -227,7 +227,7 @@ def read_notify(item: Item | None) -> Notify:
     for entry in channels.items() if channels else ():
         word = entry.word(("room", "mail", "sms"))
         if word not in {None, "room"}:
-            entry.wrong(f"needs the {word} bridge, which is not part of this version", "use room")
+            entry.wrong(f"needs the {word} bridge, which service files cannot use yet", "use room")
     return Notify(_quiet(section.get("quiet_hours")))
 
 

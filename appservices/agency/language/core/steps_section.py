@@ -148,7 +148,7 @@ class _StepReader:
         if entry.is_kind("str") and entry.node.value in LATER:
             service = LATER[entry.node.value]
             entry.wrong(
-                f"needs the {service} service, which is not part of this version", "leave it out"
+                f"needs the {service} service, which service files cannot use yet", "leave it out"
             )
             return None
         return entry.word(tuple(_KEYS))

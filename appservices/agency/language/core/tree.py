@@ -210,7 +210,7 @@ def _entries(
             item.problems.add(
                 place,
                 path,
-                f"needs the {later[key]} service, which is not part of this version",
+                f"needs the {later[key]} service, which service files cannot use yet",
                 "leave it out",
             )
         elif key not in keys:

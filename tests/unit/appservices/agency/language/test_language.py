@@ -167,7 +167,7 @@ ERRORS = [
     ("version: 3", "version: 3\n¤version: 4", "stands twice", "keep one"),
     ("version: 3", "¤attributes: []", "needs the identity service", "leave it out"),
     ("version: 3", "¤appointment: {}", "needs the appointments service", "leave it out"),
-    ("version: 3", "¤payout: {}", "needs the payments service, which is not part", "leave it out"),
+    ("version: 3", "¤payout: {}", "needs the payments service, which service", "leave it out"),
     ("version: 3", "¤webhook: {}", "needs the webhooks service", "leave it out"),
     # who
     ("min_trust: verified", "¤min_assurance: high", "needs the identity service", "leave it out"),
