@@ -63,6 +63,9 @@ class _Session(Protocol):
         self._waiting: dict[int, Deferred[Pdu]] = {}
         self.is_open = True
 
+    def itself(self) -> _Session:
+        return self
+
     def dataReceived(self, data: bytes) -> None:
         buffer = self._buffer + data
         while True:
@@ -262,7 +265,8 @@ class Link:
             self._session, self._answered = None, []
             self.trouble = "the message centre is not reached"
 
-    async def _bind(self, session: Any) -> None:
+    async def _bind(self, made: Any) -> None:
+        session: _Session = made.itself()  # ClientService has a proxy around it
         answer = await session.request(Command.BIND, self._body)
         if answer.status:
             self._is_refused = True
