@@ -84,10 +84,10 @@ const server = smpp.createServer({}, session => {
   session.on('submit_sm', pdu => submitted(session, pdu));
 });
 
-function parts(text) {
+function parts(text, size) {
   // eslint-disable-next-line no-control-regex
   const isPlain = /^[\x20-\x5a\x61-\x7a\n]*$/.test(text);
-  const [single, each] = isPlain ? [160, 153] : [70, 67];
+  const [single, each] = size ? [size, size] : isPlain ? [160, 153] : [70, 67];
   if (text.length <= single) return [text];
   const found = [''];
   for (const sign of text) {
@@ -97,8 +97,8 @@ function parts(text) {
   return found;
 }
 
-function write({ from, to, text, name, skip = 0, reverse = false }) {
-  const found = parts(text);
+function write({ from, to, text, name, size, reverse = false }) {
+  const found = parts(text, size);
   const reference = ++references % 256;
   const coding = /^[\x20-\x5a\x61-\x7a\n]*$/.test(text) ? 0 : 8;
   const made = found.map((message, n) => ({ name, pdu: {
@@ -106,7 +106,7 @@ function write({ from, to, text, name, skip = 0, reverse = false }) {
     ...(found.length === 1 ? { short_message: message } : { esm_class: 0x40, short_message:
       { udh: Buffer.from([5, 0, 3, reference, found.length, n + 1]), message } }) } }));
   if (reverse) made.reverse();
-  queue.push(...made.slice(skip));
+  queue.push(...made);
   pump();
 }
 
@@ -122,6 +122,7 @@ const actions = {
   },
   drop: () => bound?.destroy(),
   raw: ({ hex }) => bound?.socket.write(Buffer.from(hex, 'hex')),
+  forget: () => { seen.submits.length = 0; },
   state: () => undefined,
 };
 

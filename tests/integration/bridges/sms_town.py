@@ -88,14 +88,14 @@ class Phone:
         self.send(text)
         return before[-1] if before else NOTHING
 
-    def send(self, text: str, *, skip: int = 0, reverse: bool = False) -> None:
-        """Send a message, but its first ``skip`` parts, or its last part first."""
+    def send(self, text: str, *, size: int | None = None, reverse: bool = False) -> None:
+        """Send a message, in parts of a size if need be, or its last part first."""
         self.sent.append(text)
         self.centre.tell(
             "write",
             **{"from": self.number.lstrip("+"), "to": OFFICE_NUMBER.lstrip("+"), "text": text},
             name=self.number,
-            skip=skip,
+            size=size,
             reverse=reverse,
         )
 
