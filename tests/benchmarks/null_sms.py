@@ -22,6 +22,7 @@ from twisted.internet.task import deferLater
 from bridges.core.errors import AwayError, UncertainError
 from bridges.core.model import Outgoing, PartReport, PortalKey, Rendered
 from bridges.host import receipts
+from bridges.host.outbox import AT_ONCE_MAX
 from bridges.sms.config import Office, SmsSection
 from bridges.sms.connector import Connector
 from tests.support.smsc import OFFICE_NUMBER, SYSTEM_ID
@@ -97,7 +98,13 @@ async def run(bridge: NullBridge, section: SmsSection, count: int) -> None:
     while connector.trouble:
         await deferLater(reactor, LOOK_S)
     began_s = bridge.reactor.seconds()
-    await gatherResults([Deferred.fromCoroutine(send(connector, n)) for n in range(count)])
+    numbers = iter(range(count))
+
+    async def work() -> None:
+        for number in numbers:
+            await send(connector, number)
+
+    await gatherResults([Deferred.fromCoroutine(work()) for _ in range(AT_ONCE_MAX)])
     sent_s = bridge.reactor.seconds() - began_s
     while not bridge.has_all():
         await deferLater(reactor, LOOK_S)

@@ -207,7 +207,7 @@ def test_an_answer_waits_for_a_centre_that_is_throttling_away_or_refuses(
     settle(town, bob)
     town.centre.tell("mode", throttle=12)
     settle(town, bob)
-    assert town.counted("veche_bridge_sms_throttled_total") >= 12
+    assert town.centre.state()["throttled"] >= 12
 
     bob.send("menu")
     town.centre.tell("mode", refuse=True)
