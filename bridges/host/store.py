@@ -24,6 +24,8 @@ PROMPTS_MAX: Final = 20
 """Open questions of a chat that a reply is compared with."""
 WAITING_MAX: Final = 1_000
 """Messages of a chat that wait for its room."""
+REPEAT_MS: Final = 24 * 3_600_000
+"""How long a network that gives no ids brings again what it does not know to be kept."""
 OPEN: Final = ("queued", "sending", "uncertain")
 _PORTAL: Final = "bridge_id = %s AND portal_id = %s AND receiver = %s"
 
@@ -162,8 +164,9 @@ def note_inbound(
     txn.execute(
         "UPDATE bridges.remote_inbox SET content_mark = NULL WHERE (bridge_id, effect_id) ="  # noqa: S608 -- ours
         f" (SELECT bridge_id, effect_id FROM bridges.remote_inbox WHERE {_PORTAL}"
-        " AND content_mark = %s AND connection <> %s ORDER BY seq LIMIT 1)",
-        (*id_.key, mark, connection),
+        " AND content_mark = %s AND connection <> %s AND received_at_ms >= %s"
+        " ORDER BY seq LIMIT 1)",
+        (*id_.key, mark, connection, now_ms - REPEAT_MS),
     )
     return txn.rowcount == 0
 

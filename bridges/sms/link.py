@@ -12,7 +12,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.application.internet import ClientService, backoffPolicy
+from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, TimeoutError  # noqa: A004
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import LoopingCall, deferLater
@@ -61,10 +61,7 @@ class _Session(Protocol):
         self.id = secrets.token_hex(8)
         self._link, self._buffer, self._sequence = link, b"", 0
         self._waiting: dict[int, Deferred[Pdu]] = {}
-        self.is_open = True
-
-    def itself(self) -> _Session:
-        return self
+        self.is_open, self.closed = True, Deferred[None]()
 
     def dataReceived(self, data: bytes) -> None:
         buffer = self._buffer + data
@@ -131,6 +128,7 @@ class _Session(Protocol):
         for done in waiting.values():
             done.errback(UncertainError("the connection ended"))
         self._link.ended(self)
+        self.closed.callback(None)
 
 
 class _Sessions(Factory):
@@ -179,19 +177,13 @@ class Link:
         self.trouble = "the message centre is not reached"
         self._answered: list[str] = []
         self._is_asking = False
-        self._service = ClientService(
-            endpoint,
-            _Sessions(self),
-            retryPolicy=self._delay_s,
-            clock=reactor,
-            prepareConnection=lambda made: Deferred.fromCoroutine(self._bind(made)),
-        )
+        self._endpoint, self._running = endpoint, Deferred[None]()
         self._idle = LoopingCall(self._ask)
         self._idle.clock = reactor
 
     def start(self) -> None:
         """Connect, and again whenever the connection ends."""
-        self._service.startService()
+        self._running = Deferred.fromCoroutine(self._run())
         self._idle.start(IDLE_S, now=False)
 
     async def stop(self) -> None:
@@ -204,7 +196,10 @@ class Link:
             goodbye.addTimeout(CLOSE_S_MAX, self.reactor)
             goodbye.addErrback(lambda f: f.trap(UncertainError, TimeoutError, CancelledError))
             await goodbye
-        await self._service.stopService()
+        self._running.addErrback(lambda f: f.trap(CancelledError))
+        self._running.cancel()
+        if session is not None:
+            session.transport.abortConnection()
 
     async def submit(self, sm: ShortMessage, reference: int) -> str:
         """Send a part; the centre's id of it, which may be empty.
@@ -265,8 +260,24 @@ class Link:
             self._session, self._answered = None, []
             self.trouble = "the message centre is not reached"
 
-    async def _bind(self, made: Any) -> None:
-        session: _Session = made.itself()  # ClientService has a proxy around it
+    async def _run(self) -> None:
+        # Not ClientService: it takes a connection amiss that ends since we were not let in.
+        failed_count = 0
+        while True:
+            try:
+                session: Any = await self._endpoint.connect(_Sessions(self))
+                await self._bind(session)
+            except Exception as e:  # noqa: BLE001 -- whatever it is, only another try helps
+                if not self._idle.running:
+                    return
+                failed_count += 1
+                logger.info("no connection: %s", type(e).__name__)
+            else:
+                failed_count = 0
+                await session.closed
+            await deferLater(self.reactor, self._delay_s(failed_count))
+
+    async def _bind(self, session: _Session) -> None:
         answer = await session.request(Command.BIND, self._body)
         if answer.status:
             self._is_refused = True

@@ -274,9 +274,9 @@ def test_what_is_written_in_clear_is_no_address(town: SmsTown, ann: Phone, bob: 
         assert secret not in log
 
 
-def test_all_receipts_of_a_thousand_messages_count_across_a_drop(town: SmsTown) -> None:
-    """See ``sms_receipts`` of the benchmark for a thousand; here some more people write at once."""
-    people = [Phone(town.centre, f"+4917100{n:05}") for n in range(12)]
+def test_all_receipts_count_across_a_drop(town: SmsTown) -> None:
+    """See ``sms_receipts`` of the benchmark for a thousand; here some people begin at once."""
+    people = [Phone(town.centre, f"+4917100{n:05}") for n in range(5)]
     town.centre.tell("mode", receipts=True)
     for one in people:
         one.send("Hello")
@@ -287,4 +287,4 @@ def test_all_receipts_of_a_thousand_messages_count_across_a_drop(town: SmsTown) 
 
     left = "SELECT count(*) FROM bridges.remote_outbox WHERE state NOT IN ('delivered', 'failed')"
     wait_until(lambda: town.query(left) == [(0,)], 60, "receipts are missing")
-    assert [one.count(LANGUAGE) for one in people] == [1] * 12
+    assert [one.count(LANGUAGE) for one in people] == [1] * 5
