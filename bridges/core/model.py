@@ -55,6 +55,20 @@ class EventSender:
 
 
 @attrs.frozen
+class ReceivedPart:
+    """Which part of a message something is, where the network cuts long ones.
+
+    Attributes:
+        message_key: The same for all parts; it may come again for a later message.
+        number: From 1 to ``total``.
+    """
+
+    message_key: str
+    number: int
+    total: int
+
+
+@attrs.frozen
 class RemoteMessage:
     """A message that came from the network.
 
@@ -68,6 +82,10 @@ class RemoteMessage:
         title: Of the chat, where the network has one, such as a subject.
         thread: Ids of the messages that it replies to, the nearest first.
         is_automatic: A program wrote it: nothing may answer it.
+        part: Which part of it this is; None if it is whole.
+        content_mark: Where the network gives no ids: a digest of all of it, the same when the
+            network brings it again by another connection.
+        connection: By which it came, where it has a ``content_mark``.
     """
 
     portal_key: PortalKey
@@ -79,6 +97,38 @@ class RemoteMessage:
     title: str = ""
     thread: tuple[str, ...] = ()
     is_automatic: bool = False
+    part: ReceivedPart | None = None
+    content_mark: str | None = None
+    connection: str | None = None
+
+
+@attrs.frozen
+class PartReport:
+    """A report of the network about a part of a message of ours.
+
+    Attributes:
+        part_id: What the network calls the part.
+        grade: ``delivered`` or ``failed``.
+        reason: In words or codes of the network; at most 500 characters.
+    """
+
+    part_id: str
+    grade: str
+    reason: str = ""
+
+
+@attrs.frozen
+class SentPart:
+    """A part of a message that the network took.
+
+    Attributes:
+        number: From 1 to ``total``.
+        part_id: What the network calls it; None if it does not say.
+    """
+
+    number: int
+    total: int
+    part_id: str | None
 
 
 @attrs.frozen
@@ -160,6 +210,7 @@ class Outgoing:
         title: Of the chat, if it has one.
         rendered: What is said.
         thread: Ids of the messages of the chat before it, the newest first.
+        parts_sent: Numbers of its parts that the network has from an earlier attempt.
     """
 
     effect_id: str
@@ -170,6 +221,7 @@ class Outgoing:
     title: str
     rendered: Rendered
     thread: tuple[str, ...] = ()
+    parts_sent: tuple[int, ...] = ()
 
 
 @attrs.frozen

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from bridges.core.model import BridgeName, Outgoing, RemoteMessage, RemoteReport, Sent
+    from collections.abc import Sequence
+
+    from bridges.core.model import (
+        BridgeName,
+        Outgoing,
+        PartReport,
+        RemoteMessage,
+        RemoteReport,
+        Sent,
+        SentPart,
+    )
     from veche.runtime.config.sections import Section
 
 
@@ -25,7 +35,7 @@ class Bridge(Protocol):
     def seed(self, purpose: str) -> bytes:
         """Derive 32 secret bytes for a purpose of this network; always the same."""
 
-    async def queue_remote_event(self, event: RemoteMessage | RemoteReport) -> None:
+    async def queue_remote_event(self, event: RemoteMessage | RemoteReport | PartReport) -> None:
         """Return once what came from the network is committed: only then acknowledge it.
 
         What came before is passed over.
@@ -33,6 +43,12 @@ class Bridge(Protocol):
         Raises:
             UnavailableError: Nothing was committed; the network shall send it again.
         """
+
+    async def forget_marks(self, ids: Sequence[str]) -> None:
+        """Keep the ``content_mark`` of these messages no longer: the network knows we have them."""
+
+    async def note_sent_part(self, effect_id: str, part: SentPart) -> None:
+        """Return once it is committed that the network took a part: it is not sent again."""
 
 
 class NetworkConnector(Protocol):
@@ -47,6 +63,10 @@ class NetworkConnector(Protocol):
     name: ClassVar[BridgeName]
     config: ClassVar[type[Section]]
     carries_files: ClassVar[bool]
+
+    @property
+    def trouble(self) -> str:
+        """Why the network is not reached, for ``/ready``; empty if it is."""
 
     def __init__(self, bridge: Bridge, section: Any) -> None:
         """Make it; nothing listens before ``start``.

@@ -176,8 +176,8 @@ class _Ended:
 
 
 def dumped(outgoing: Outgoing) -> dict[str, Any]:
-    """Make the form in which a message waits until it is sent; it has no thread."""
-    kept = attrs.asdict(attrs.evolve(outgoing, thread=()))
+    """Make the form in which a message waits until it is sent; it has no thread and no parts."""
+    kept = attrs.asdict(attrs.evolve(outgoing, thread=(), parts_sent=()))
     if (file := kept["rendered"]["file"]) is not None:
         del file["data"]
     return {**kept, "v": 1}

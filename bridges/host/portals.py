@@ -165,6 +165,34 @@ class MakePortal:
         return str(state.get("membership"))
 
 
+@attrs.frozen
+class EndParts:
+    """Passes a message on some of whose parts have not come.
+
+    Attributes:
+        ended: Does so in a chat, for the message with a key.
+    """
+
+    ended: Callable[[Cursor, Portal, str, int], None]
+
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        """Do nothing outside."""
+        del job
+        return {}
+
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        """Pass it on."""
+        del result
+        id_ = _id(job)
+        store.lock_portal(txn, id_)
+        portal = store.read_portal(txn, id_)
+        if portal is not None:
+            self.ended(txn, portal, job.payload["message"], now_ms)
+
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        """Nobody refuses it."""
+
+
 def _id(job: Job) -> PortalId:
     given = job.payload
     return PortalId(given["bridge"], given["portal"], given["receiver"])

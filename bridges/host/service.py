@@ -10,17 +10,25 @@ import attrs
 from bridges.core.answer import answer
 from bridges.core.delivery import Input, step
 from bridges.core.ids import ghost_id, inbound_effect, outbound_effect
-from bridges.core.model import Outgoing, PortalKey, RemoteMessage, Rendered
+from bridges.core.model import (
+    TEXT_CHARACTERS_MAX,
+    Outgoing,
+    PartReport,
+    PortalKey,
+    RemoteMessage,
+    Rendered,
+)
 from bridges.core.release import Level, released
 from bridges.core.render import is_shown, prompt_in, render
 from bridges.core.speaking import spoken
-from bridges.host import outbox, portals, store
+from bridges.host import outbox, portals, receipts, store
 from bridges.host.store import Portal, PortalId
 from bridges.host.texts import CATALOGUE, NEWS, NO_FILES, READABLE
 from veche.chat.sending import Ground, Sender
+from veche.messaging.jobs import Job, schedule
 from veche.messaging.outbox import Relation
 from veche.protocol.errors import UnavailableError
-from veche.protocol.ids import EventId, UserId
+from veche.protocol.ids import EventId, UserId, effect_id
 from veche.protocol.inbound import Trust
 from veche.protocol.message import RelationKind
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY, Answer
@@ -30,7 +38,7 @@ from veche.runtime import metrics
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridges.core.model import RemoteReport, Sent
+    from bridges.core.model import ReceivedPart, RemoteReport, Sent, SentPart
     from bridges.host.portals import Network
     from bridges.host.store import OutRow
     from veche.acts import ActLog
@@ -47,6 +55,11 @@ FLOOD_MAX: Final = 30
 """Messages of one chat in ``FLOOD_MS``; the network is asked to bring more later."""
 CHATS_MAX: Final = 60
 """Chats that begin in ``FLOOD_MS``: each is a room, and a sender is easily invented."""
+
+PARTS_KIND: Final = "bridges.parts"
+PARTS_MS: Final = 600_000
+"""After which a message is passed on without the parts that have not come."""
+GAP: Final = "[…]"
 
 _in = metrics.counter(
     "veche_bridge_in_total", "Messages from a network, by outcome.", ["network", "end"]
@@ -79,13 +92,20 @@ class Bridging:
     # From a network
 
     def take(
-        self, txn: Cursor, network: str, event: RemoteMessage | RemoteReport, now_ms: int
+        self,
+        txn: Cursor,
+        network: str,
+        event: RemoteMessage | RemoteReport | PartReport,
+        now_ms: int,
     ) -> None:
         """Take what came from a network, once.
 
         Raises:
             UnavailableError: Too much comes in this chat: later.
         """
+        if isinstance(event, PartReport):
+            self._sum_up(txn, network, receipts.reported(txn, network, event, now_ms))
+            return
         if not isinstance(event, RemoteMessage):
             self._reported(txn, network, event)
             return
@@ -93,7 +113,7 @@ class Bridging:
         id_ = PortalId(network, self.vault.mark(f"{network}\0{key.id}").hex(), key.receiver)
         store.lock_portal(txn, id_)
         effect = inbound_effect(network, key.receiver, key, event.sender.id, event.id)
-        if not store.note_inbound(txn, id_, effect, now_ms):
+        if not store.note_inbound(txn, id_, effect, event, now_ms):
             _in.labels(network, "double").inc()
             return
         if event.is_automatic:
@@ -110,11 +130,67 @@ class Bridging:
             portal = self._begin(txn, id_, event, now_ms)
         store.note_message(txn, id_, event.id, now_ms)
         _in.labels(network, "taken").inc()
-        if portal.room_id is None:
-            waiting = {"text": event.text, "thread": list(event.thread)}
-            store.keep_waiting(txn, id_, effect, self.vault.seal_text(waiting))
+        if event.part is not None:
+            self._take_part(txn, portal, effect, event.part, event.text, now_ms)
         else:
-            self._say(txn, portal, effect, {"text": event.text, "thread": event.thread}, now_ms)
+            self._pass_on(txn, portal, effect, event.text, event.thread, now_ms)
+
+    def _pass_on(
+        self,
+        txn: Cursor,
+        portal: Portal,
+        effect: str,
+        text: str,
+        thread: tuple[str, ...],
+        now_ms: int,
+    ) -> None:
+        """Say it in the room, or keep it until there is one."""
+        if portal.room_id is None:
+            waiting = {"text": text, "thread": list(thread)}
+            store.keep_waiting(txn, portal.id, effect, self.vault.seal_text(waiting))
+        else:
+            self._say(txn, portal, effect, {"text": text, "thread": thread}, now_ms)
+
+    def _take_part(
+        self,
+        txn: Cursor,
+        portal: Portal,
+        effect: str,
+        part: ReceivedPart,
+        text: str,
+        now_ms: int,
+    ) -> None:
+        """Keep a part, and pass the message on once it is whole or has waited long enough."""
+        sealed = self.vault.seal_text({"text": text})
+        count = store.keep_part(txn, portal.id, part, effect, sealed)
+        if count >= part.total:
+            self.end_parts(txn, portal, part.message_key, now_ms)
+        elif count == 1:
+            where = {"bridge": portal.id.bridge, "portal": portal.id.portal}
+            payload = {**where, "receiver": portal.id.receiver, "message": part.message_key}
+            id_ = effect_id(PARTS_KIND, effect)
+            schedule(txn, Job(id_, PARTS_KIND, payload, now_ms + PARTS_MS))
+
+    def end_parts(self, txn: Cursor, portal: Portal, message_key: str, now_ms: int) -> None:
+        """Pass on what has come of a message, with signs where parts are missing."""
+        found = store.take_parts(txn, portal.id, message_key)
+        if not found:
+            return
+        texts = dict.fromkeys(range(1, found[0][1] + 1), GAP)
+        for number, _, _, sealed in found:
+            texts[number] = str(self.vault.open_text(sealed)["text"])
+        whole = "".join(texts.values())[:TEXT_CHARACTERS_MAX]
+        self._pass_on(txn, portal, found[-1][2], whole, (), now_ms)
+
+    def note_sent_part(
+        self, txn: Cursor, network: str, effect: str, part: SentPart, now_ms: int
+    ) -> None:
+        """The network took a part: it is not sent again."""
+        self._sum_up(txn, network, receipts.noted(txn, network, effect, part, now_ms))
+
+    def _sum_up(self, txn: Cursor, network: str, report: RemoteReport | None) -> None:
+        if report is not None:
+            self._reported(txn, network, report)
 
     def flush(self, txn: Cursor, portal: Portal, now_ms: int) -> None:
         """Say in the room of a chat what has waited for it."""
@@ -230,7 +306,9 @@ class Bridging:
 
     def outgoing(self, txn: Cursor, row: OutRow) -> Outgoing:
         """The message of a row, with its thread."""
-        return outbox.loaded(self.vault.open_text(row.sealed), store.thread(txn, row.id))
+        outgoing = outbox.loaded(self.vault.open_text(row.sealed), store.thread(txn, row.id))
+        parts_sent = receipts.sent_numbers(txn, row.id.bridge, row.effect_id)
+        return attrs.evolve(outgoing, parts_sent=parts_sent)
 
     def took(self, txn: Cursor, row: OutRow, sent: Sent, now_ms: int) -> None:
         """The network has a message: replies may name it."""

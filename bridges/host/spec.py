@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bridges.core.ids import bot_id
-from bridges.host import registry
+from bridges.host import registry, store
 from bridges.host.outbox import RemoteOutbox
-from bridges.host.portals import KIND, MakePortal, Network
-from bridges.host.service import Bridging
+from bridges.host.portals import KIND, EndParts, MakePortal, Network
+from bridges.host.service import PARTS_KIND, Bridging
 from veche.messaging.service import BotAccount, Service
+from veche.protocol.errors import UnavailableError
 from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.vault import Vault
 from veche.server.spec import ServiceSpec
@@ -17,12 +19,13 @@ from veche.server.spec import ServiceSpec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bridges.core.model import RemoteMessage, RemoteReport, Sent
+    from bridges.core.model import PartReport, RemoteMessage, RemoteReport, Sent, SentPart
     from bridges.core.ports import NetworkConnector
     from bridges.host.config import BridgesSection
     from bridges.host.ports import BotPorts
     from bridges.host.store import OutRow
     from veche.messaging.jobs import JobHandler
+    from veche.messaging.service import Check
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -40,9 +43,16 @@ class _Bridge:
     def seed(self, purpose: str) -> bytes:
         return self._host.seed(f"bridges.{self._network}.{purpose}")
 
-    async def queue_remote_event(self, event: RemoteMessage | RemoteReport) -> None:
+    async def queue_remote_event(self, event: RemoteMessage | RemoteReport | PartReport) -> None:
         take, now_ms = self._bridges.bridging.take, self._host.now_ms()
         await self._host.database.run("bridges.in", take, self._network, event, now_ms)
+
+    async def forget_marks(self, ids: Sequence[str]) -> None:
+        await self._host.database.run("bridges.in", store.forget_marks, self._network, ids)
+
+    async def note_sent_part(self, effect_id: str, part: SentPart) -> None:
+        note, now_ms = self._bridges.bridging.note_sent_part, self._host.now_ms()
+        await self._host.database.run("bridges.out", note, self._network, effect_id, part, now_ms)
 
 
 class Bridges(Service):
@@ -85,9 +95,14 @@ class Bridges(Service):
             self.bridging.hear(txn, inbound, self._host.now_ms())
 
     def job_handlers(self) -> Mapping[str, JobHandler]:
-        """The one that makes rooms."""
+        """The ones that make rooms, and pass on what stays without its parts."""
         opened = self.bridging.opened
-        return {KIND: MakePortal(self._host, self._networks, opened, self.bridging.flush)}
+        made = MakePortal(self._host, self._networks, opened, self.bridging.flush)
+        return {KIND: made, PARTS_KIND: EndParts(self.bridging.end_parts)}
+
+    def checks(self) -> Mapping[str, Check]:
+        """One of each network, which fails while the network is not reached."""
+        return {one: partial(_reached, made) for one, made in self._connectors.items()}
 
     async def started(self) -> None:
         """Send what waits, and listen to the networks."""
@@ -97,6 +112,11 @@ class Bridges(Service):
 
     def _took(self, txn: Cursor, row: OutRow, sent: Sent) -> None:
         self.bridging.took(txn, row, sent, self._host.now_ms())
+
+
+async def _reached(connector: NetworkConnector) -> None:
+    if connector.trouble:
+        raise UnavailableError(connector.trouble, retry_after_ms=1_000)
 
 
 SERVICE: Final = ServiceSpec(

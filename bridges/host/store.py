@@ -15,6 +15,7 @@ from veche.protocol.ids import RoomId, UserId
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bridges.core.model import ReceivedPart, RemoteMessage
     from veche.runtime.database import Cursor
 
 CHANNEL: Final = "veche_bridges"
@@ -23,6 +24,8 @@ PROMPTS_MAX: Final = 20
 """Open questions of a chat that a reply is compared with."""
 WAITING_MAX: Final = 1_000
 """Messages of a chat that wait for its room."""
+REPEAT_MS: Final = 24 * 3_600_000
+"""How long a network that gives no ids brings again what it does not know to be kept."""
 OPEN: Final = ("queued", "sending", "uncertain")
 _PORTAL: Final = "bridge_id = %s AND portal_id = %s AND receiver = %s"
 
@@ -142,14 +145,66 @@ def set_told(txn: Cursor, id_: PortalId) -> None:
 # From the network
 
 
-def note_inbound(txn: Cursor, id_: PortalId, effect_id: str, now_ms: int) -> bool:
+def note_inbound(
+    txn: Cursor, id_: PortalId, effect_id: str, event: RemoteMessage, now_ms: int
+) -> bool:
     """Return whether something came for the first time."""
+    mark, connection = event.content_mark, event.connection
+    remote_id = None if mark is None else event.id
     txn.execute(
         "INSERT INTO bridges.remote_inbox (bridge_id, effect_id, portal_id, receiver,"
-        " received_at_ms) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (id_.bridge, effect_id, id_.portal, id_.receiver, now_ms),
+        " received_at_ms, content_mark, connection, remote_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (id_.bridge, effect_id, id_.portal, id_.receiver, now_ms, mark, connection, remote_id),
     )
-    return txn.rowcount == 1
+    if txn.rowcount == 0 or mark is None:
+        return txn.rowcount == 1
+    # What another connection brought and may not have been told that it is kept. One of them: a
+    # person may have written the same twice.
+    txn.execute(
+        "UPDATE bridges.remote_inbox SET content_mark = NULL WHERE (bridge_id, effect_id) ="  # noqa: S608 -- ours
+        f" (SELECT bridge_id, effect_id FROM bridges.remote_inbox WHERE {_PORTAL}"
+        " AND content_mark = %s AND connection <> %s AND received_at_ms >= %s"
+        " ORDER BY seq LIMIT 1)",
+        (*id_.key, mark, connection, now_ms - REPEAT_MS),
+    )
+    return txn.rowcount == 0
+
+
+def forget_marks(txn: Cursor, bridge: str, remote_ids: Sequence[str]) -> None:
+    """The network does not bring these again."""
+    txn.execute(
+        "UPDATE bridges.remote_inbox SET content_mark = NULL"
+        " WHERE bridge_id = %s AND remote_id = ANY (%s) AND content_mark IS NOT NULL",
+        (bridge, list(remote_ids)),
+    )
+
+
+def keep_part(txn: Cursor, id_: PortalId, part: ReceivedPart, effect_id: str, sealed: str) -> int:
+    """Keep a part of a message; how many of it are there."""
+    txn.execute(
+        "INSERT INTO bridges.received_part (bridge_id, portal_id, receiver, message_key, number,"
+        " total, effect_id, sealed) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (bridge_id, portal_id, receiver, message_key, number) DO UPDATE"
+        " SET effect_id = excluded.effect_id, sealed = excluded.sealed",
+        (*id_.key, part.message_key, part.number, part.total, effect_id, sealed),
+    )
+    txn.execute(
+        f"SELECT count(*) FROM bridges.received_part WHERE {_PORTAL} AND message_key = %s",  # noqa: S608 -- ours
+        (*id_.key, part.message_key),
+    )
+    [(count,)] = txn.fetchall()
+    return int(count)
+
+
+def take_parts(txn: Cursor, id_: PortalId, message_key: str) -> list[tuple[int, int, str, str]]:
+    """Take the parts of a message: (number, total, effect id, sealed), in order."""
+    txn.execute(
+        f"DELETE FROM bridges.received_part WHERE {_PORTAL} AND message_key = %s"  # noqa: S608 -- ours
+        " RETURNING number, total, effect_id, sealed",
+        (*id_.key, message_key),
+    )
+    return sorted((int(n), int(total), str(e), str(s)) for n, total, e, s in txn.fetchall())
 
 
 def inbound_since(txn: Cursor, id_: PortalId, since_ms: int) -> int:

@@ -49,6 +49,11 @@ class Connector:
         """Where it listens, once it is started."""
         return int(self._listening.getHost().port)
 
+    @property
+    def trouble(self) -> str:
+        """Empty: mail comes to us, and a relay that is away is seen when something is sent."""
+        return ""
+
     async def start(self) -> None:
         """Listen for mail."""
         factory = Factory(self._accepts, self._take)

@@ -76,6 +76,11 @@ class Connector:
         secret = read_secret(section.secret_path)
         self._link = Link(bridge.reactor, address, domain, secret, self._take)
 
+    @property
+    def trouble(self) -> str:
+        """Why the server is not reached; empty if it is."""
+        return self._link.trouble
+
     async def start(self) -> None:
         """Connect to the server."""
         self._link.start()

@@ -42,6 +42,7 @@ ANSWER_S_MAX: Final = 15
 IDLE_S: Final = 20
 CLOSE_S_MAX: Final = 2
 RECONNECT_S_MAX: Final = 10
+AWAY: Final = "the XMPP server is not reached"
 
 
 class _Elements(domish.ExpatElementStream):
@@ -115,6 +116,7 @@ class _Stream(XmlStream):
         """Say why the server ends the stream, such as a wrong secret."""
         words = [one.name for one in errelem.elements() if one.name != "text"]
         logger.warning("the XMPP server ends the stream: %s", ", ".join(words))
+        self._link.trouble = f"the XMPP server ends the stream: {', '.join(words)}"[:200]
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
@@ -138,6 +140,7 @@ class Link:
 
     Attributes:
         domain: Of the component.
+        trouble: Why there is no connection; empty if there is one.
     """
 
     def __init__(
@@ -157,7 +160,7 @@ class Link:
             secret: By which the server knows it.
             heard: Is given each stanza but those of this class.
         """
-        self.domain = domain
+        self.domain, self.trouble = domain, AWAY
         self._reactor, self._heard = reactor, heard
         self._stream: _Stream | None = None
         self._sending: dict[str, Deferred[None]] = {}
@@ -237,14 +240,14 @@ class Link:
     def opened(self, stream: _Stream) -> None:
         """Begin to use a connection."""
         logger.info("%s is connected", self.domain)
-        self._stream = stream
+        self._stream, self.trouble = stream, ""
 
     def ended(self, stream: _Stream) -> None:
         """Fail what was written into a connection that has ended."""
         if self._stream is not stream:
             return
         logger.warning("%s is no longer connected", self.domain)
-        self._stream, self._ping_id = None, ""
+        self._stream, self._ping_id, self.trouble = None, "", self.trouble or AWAY
         self._closes()
         self._written, self._asked = [], []
         self._at_deadline(None)

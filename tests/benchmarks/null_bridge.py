@@ -20,7 +20,9 @@ from tests.support.xmpp_server import VECHE
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
-    from bridges.core.model import RemoteReport
+    from collections.abc import Sequence
+
+    from bridges.core.model import PartReport, RemoteReport, SentPart
 
 ADDRESS: Final = f"office@{VECHE}"
 ANSWERS_MAX: Final = 10_000
@@ -42,7 +44,7 @@ class NullBridge:
         del purpose
         return bytes(32)
 
-    async def queue_remote_event(self, event: RemoteMessage | RemoteReport) -> None:
+    async def queue_remote_event(self, event: RemoteMessage | RemoteReport | PartReport) -> None:
         """Answer a message."""
         if isinstance(event, RemoteMessage):
             self.count += 1
@@ -52,6 +54,12 @@ class NullBridge:
             effect = f"{self.count:032x}"
             out = Outgoing(effect, event.portal_key, person, office, "", "", rendered)
             self.tasks.spawn("bench.answer", self._answer(out))
+
+    async def forget_marks(self, ids: Sequence[str]) -> None:
+        """Keep nothing."""
+
+    async def note_sent_part(self, effect_id: str, part: SentPart) -> None:
+        """Keep nothing."""
 
     async def _answer(self, out: Outgoing) -> None:
         await self.connector.handle_matrix_message(out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import attrs
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 Cleanup = tuple[str, Callable[["Cursor", int], int], int]
 """What is tidied up; what does it to rows from before a moment, and counts; how long they stay."""
+
+
+Check = Callable[[], Awaitable[None]]
+"""Returns if all is well, and raises if not."""
 
 
 @attrs.frozen
@@ -79,3 +83,11 @@ class Tidied(Protocol):
 
     def housekeeping(self) -> Sequence[Cleanup]:
         """Say what, how and after how long; it is asked once, when everything has started."""
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A service that says of more than the process whether it works."""
+
+    def checks(self) -> Mapping[str, Check]:
+        """Checks for ``/ready``, by their names; it is asked once."""

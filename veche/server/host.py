@@ -35,7 +35,7 @@ from veche.messaging.outbox.marks import Marks
 from veche.messaging.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.messaging.outbox.sender import OutboxSender
 from veche.messaging.profiles import show_profile
-from veche.messaging.service import Tidied
+from veche.messaging.service import Checked, Tidied
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.protocol.ids import UserId
 from veche.runtime import live
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 
     from twisted.web.resource import IResource
 
-    from veche.messaging.service import Service
+    from veche.messaging.service import Check, Service
     from veche.protocol.ids import DeviceId
     from veche.runtime.config import Config, PagesSection
     from veche.server.spec import ServiceSpec
@@ -281,13 +281,16 @@ class Host:
         self.database.close()
 
     def _listen(self) -> None:
-        checks = {
+        checks: dict[str, Check] = {
             "database": self._check_database,
             "homeserver": self._check_homeserver,
             "pushes": self._heartbeat.check,
         }
         if self._public is not None:
             checks["pages"] = self._check_pages
+        for service in self.services.values():
+            if isinstance(service, Checked):
+                checks |= service.checks()
         transactions = Transactions(self._hs_token, self._intake)
         root = private_root(transactions, checks, self.reactor)
         site = new_site(root, self.reactor, large_bodies=[transactions.large_body])

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from bridges.core.errors import AwayError, PermanentError, UncertainError
 from bridges.xmpp.stream import ANSWER_S_MAX, ELEMENT_SIZE, STANZA_SIZE_MAX, Link, _Streams
@@ -145,3 +147,19 @@ def test_a_server_that_says_nothing_counts_as_gone() -> None:
     server.clock.advance(1)
 
     assert server.transport.disconnecting
+
+
+def test_the_operator_is_told_why_the_server_ends_the_stream() -> None:
+    link = Link(Clock(), ("127.0.0.1", 1), DOMAIN, "secret", lambda _: None)
+    assert link.trouble == "the XMPP server is not reached"
+    stream = _Streams(link, "wrong").buildProtocol(None)
+    stream.makeConnection(StringTransport())
+    stream.dataReceived(
+        b"<stream:stream xmlns='jabber:component:accept' id='1'"
+        b" xmlns:stream='http://etherx.jabber.org/streams'><stream:error>"
+        b"<not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+    )
+    stream.connectionLost(Failure(ConnectionDone()))
+    assert link.trouble == "the XMPP server ends the stream: not-authorized"
+
+    assert Server().link.trouble == ""

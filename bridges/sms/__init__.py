@@ -1,0 +1,1 @@
+"""SMS: an account at a message centre, by SMPP 3.4."""
