@@ -317,7 +317,7 @@ def test_a_change_of_guardians_counts_only_by_keys_that_count(
     happening: Happening,
     person: UserId,
 ) -> None:
-    """A freeze of the owner's ends a change that does not count yet, as `pay.md` says."""
+    """A freeze of the owner's ends a change that does not count yet, as `freeze.md` says."""
     for moment in range(4):
         thaw(place)
         execute(place.dsn, "UPDATE payments.guard_rule SET state = 'ended'")
