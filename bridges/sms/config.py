@@ -35,7 +35,7 @@ class SmsSection(Section):
     password_path: SecretPath
     """File with the account's password; SMPP allows 8 characters."""
     system_type: str = Field(default="", pattern=r"^[!-~]{0,12}$")
-    """What some centres want beside the name."""
+    """System type of the bind, which some centres want beside the name."""
     window: int = Field(default=10, ge=1, le=100)
     """Most messages that wait for the centre's answer at once."""
     receipt_id: Literal["same", "hex_to_dec", "dec_to_hex"] = "same"

@@ -173,7 +173,7 @@ class Connector:
     def _event(
         self, sm: ShortMessage, body: bytes, answer: Answer
     ) -> RemoteMessage | PartReport | None:
-        """What a message means; None if it means nothing here.
+        """Return the meaning of a message; None if it means nothing here.
 
         Raises:
             PduError: It is for nobody, or nobody can be answered.

@@ -119,7 +119,7 @@ class Address:
 
     @property
     def is_number(self) -> bool:
-        """Whether somebody can be answered there."""
+        """Return whether somebody can be answered there."""
         return re.fullmatch(r"\+?[0-9]{3,20}", self.id) is not None and self.type != _NAME
 
 
@@ -143,7 +143,7 @@ class Part:
 
 @attrs.frozen
 class ShortMessage:
-    """What of ``submit_sm`` and ``deliver_sm`` means anything here.
+    """The fields of ``submit_sm`` and ``deliver_sm`` that mean something here.
 
     Attributes:
         message: The octets, without a header.
@@ -163,13 +163,13 @@ class ShortMessage:
 
     @property
     def is_personal(self) -> bool:
-        """Whether it is a message, and no receipt or acknowledgement."""
+        """Return whether it is a message, and no receipt or acknowledgement."""
         return self.kind & _TYPE == 0
 
 
 @attrs.frozen
 class Receipt:
-    """What the centre says about a message of ours.
+    """The receipt of a centre for a message of ours.
 
     Attributes:
         grade: ``delivered``, ``failed``, or empty if it says nothing yet.

@@ -357,7 +357,8 @@ _span = st.one_of(
     st.builds(Mono, _words),
     st.builds(
         Link,
-        _words.filter(lambda words: words.strip(":")),
+        # HTML shows a link without the colon at its end.
+        _words.filter(lambda words: words and ":" not in words),
         st.sampled_from(["https://a.example/x", "http://localhost:1/y?z=1&w"]),
     ),
 )
