@@ -1,11 +1,13 @@
 """The documentation says what the code does."""
 
+import functools
 import io
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from appservices.agency import cli
 from appservices.agency.language.core import form_section, language, steps_section
@@ -19,6 +21,11 @@ from veche.protocol.inbound import Trust
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "docs/guides/agencies/services.md"
 REFERENCE = sorted((ROOT / "docs/reference").glob("*.md"))
+GUIDES = sorted(
+    one for who in ("users", "organisations") for one in (ROOT / "docs/guides" / who).glob("*.md")
+)
+GUIDE_WORDS_MAX = 25
+WRONG = "## If something goes wrong"
 USERS_OF_WORDS = ("veche", "appservices", "homeserver_modules", "docs")
 EXAMPLES = re.findall(r"```yaml service\n(.*?)```", SERVICES.read_text(), re.DOTALL)
 
@@ -117,6 +124,51 @@ class TestPlainEnglish:
         bad = re.compile(r"(Who|Whom|Whose|Whoever|What|Whatever|Of)\b.* ")
 
         assert [one for one in cells if bad.match(one) and not one.rstrip(" |").endswith("?")] == []
+
+
+def texts_of(page: Path) -> list[str]:
+    """Return the sentences of a page, its headings and cells of tables among them."""
+    plain = re.sub(r"(?ms)^ *```.*?^ *```|!\[.*?\]\(.*?\)", "", page.read_text())
+    shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`\n]+`", "_", plain))
+    parts = re.split(
+        r" \| |\|$|^\| |\n\n|\n *(?:- |\d+\. )|\n(?=\|)|^#+ ", shown, flags=re.MULTILINE
+    )
+    ends = r"(?<=[.!?:])[*”)]*\s+"
+    return [" ".join(one.split()) for part in parts for one in re.split(ends, part) if one.strip()]
+
+
+@functools.cache
+def messages() -> list[str]:
+    """Return what bots and pages can say, in English."""
+    paths = [one for top in ("veche", "appservices") for one in (ROOT / top).rglob("locale/ru.po")]
+    found = [one.id for path in paths for one in read_po(io.BytesIO(path.read_bytes())) if one.id]
+    flat = [each for one in found for each in ([one] if isinstance(one, str) else one)]
+    return [" ".join(one.replace("`", "").split()) for one in flat]
+
+
+class TestGuides:
+    @each_row("page", GUIDES)
+    def test_its_sentences_are_short_and_begin_with_their_subject(self, page: Path) -> None:
+        found = texts_of(page)
+        bad = re.compile(r"[*]*(Who|Whom|Whose|Whoever|What|Whatever|Of)\b(?:\W+\w+){6}")
+
+        assert found
+        assert [one for one in found if len(one.split()) > GUIDE_WORDS_MAX] == []
+        assert [one for one in found if bad.match(one) and not one.endswith("?")] == []
+
+    @each_row("page", GUIDES)
+    def test_it_says_what_to_do_if_something_goes_wrong(self, page: Path) -> None:
+        assert f"\n{WRONG}\n" in page.read_text()
+
+    @each_row("page", GUIDES)
+    def test_the_messages_that_go_wrong_are_those_of_bots_and_pages(self, page: Path) -> None:
+        _, _, part = page.read_text().partition(WRONG)
+        quoted = re.findall(r"^\| \*([^*|]+)\*[^|]*\|", part, re.MULTILINE)
+        wanted = [".*".join(re.escape(bit.strip()) for bit in one.split("…")) for one in quoted]
+
+        assert [
+            one for one in wanted if not any(re.search(one, message) for message in messages())
+        ] == []
 
 
 class TestMonitoring:
